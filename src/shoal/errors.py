@@ -196,17 +196,17 @@ class StoreError(ShoalError):
 
 
 class StoreFullError(StoreError):
-    """The disk of the store is full.
+    """The store takes nothing for now: its disk or a quota is full, or its server is read-only.
 
     Raised by whatever writes to the store. Nothing recorded is lost, and a run that is under way
-    waits until there is room.
+    waits until the store takes writes again.
 
-    What to do: free some space on the disk that the message names.
+    What to do: follow the message; mostly, free some space on the disk that it names.
     """
 
 
 class StoreAwayError(StoreError):
-    """The store was locked, or its server away, for longer than a transaction waits.
+    """The store was locked, or its server away or short of something, for minutes on end.
 
     Raised by whatever reads or writes the store.
 

@@ -24,11 +24,12 @@ import typer.main
 from typer.testing import CliRunner
 
 from shoal.auth import change_accounts, token_digest
+from shoal.cli import serve as serving
 from shoal.cli.main import app
 from shoal.dashboard.network_access import ServerAccess, expose, is_named
 from shoal.dashboard.server.listener import MOST_CONNECTIONS
 from shoal.data import load_dataset
-from shoal.errors import ShoalError
+from shoal.errors import ShoalError, StoreError
 from shoal.orchestration.launcher import ensure_supervisor
 from shoal.settings.search_settings import SearchSettings
 from shoal.store import Store, default_path, open_store
@@ -393,6 +394,52 @@ def test_a_second_service_waits_for_the_first_to_end(store: Path) -> None:
                 service.terminate()
                 service.communicate(timeout=60)
         assert services[1].returncode == 0
+
+
+class _Dead:
+    """A supervisor that has ended."""
+
+    pid = 1
+    returncode = 1
+
+    def poll(self) -> int:
+        return self.returncode
+
+    def reason(self) -> str:
+        return "The store is damaged."
+
+
+def test_supervisors_that_end_at_once_are_not_replaced_for_ever(
+    store: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    started = []
+
+    def ensure(*_: object, **options: object) -> _Dead:
+        started.append(options)
+        return _Dead()
+
+    monkeypatch.setattr(serving, "ensure_supervisor", ensure)
+    with open_store(store) as opened:
+        service = serving._Service(opened)
+        service.start_supervisor()
+        for _ in range(4):
+            service.check_supervisor()
+        with pytest.raises(StoreError, match=r"ended 5 times, each time at once: The store is"):
+            service.check_supervisor()
+    assert len(started) == 5
+    assert capsys.readouterr().err.count("The reason: The store is damaged") == 4
+
+
+def test_supervisors_that_worked_for_a_while_are_replaced_each_time(
+    store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serving, "ensure_supervisor", lambda *_, **__: _Dead())
+    monkeypatch.setattr(serving, "_SHORT_LIFE_SECONDS", 0.0)
+    with open_store(store) as opened:
+        service = serving._Service(opened)
+        service.start_supervisor()
+        for _ in range(20):
+            service.check_supervisor()
 
 
 UNIT = ROOT / "docs" / "shoal.service"

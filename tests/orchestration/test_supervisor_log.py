@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 
@@ -17,23 +18,30 @@ from shoal.orchestration import (
     supervisor,
     webhook,
 )
-from shoal.system.paths import log_path
+from shoal.system.paths import log_path, writable_log
 
 
-@pytest.fixture
-def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+@contextmanager
+def _logging_as_before() -> Iterator[None]:
+    """Whatever logs within the block does not afterwards."""
     logger = logging.getLogger("shoal")
     level = logger.level
     before = list(logger.handlers)
-    supervisor._log_to_file()
-    yield log_path()
+    yield
 
     for handler in [handler for handler in logger.handlers if handler not in before]:
         logger.removeHandler(handler)
         handler.close()
 
     logger.setLevel(level)
+
+
+@pytest.fixture
+def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    with _logging_as_before():
+        supervisor._start_log()
+        yield log_path()
 
 
 @pytest.mark.parametrize("name", ["executors.job_queue", "orchestration.webhook", "store.leases"])
@@ -43,6 +51,34 @@ def test_every_module_writes_to_it_under_its_own_name(log: Path, name: str) -> N
     logging.getLogger("another.library").error("not ours")
     (line,) = log.read_text().splitlines()
     assert line.endswith(f"WARNING shoal.{name}: a worker died")
+
+
+def test_without_a_place_for_its_file_it_goes_to_standard_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # No user can make a folder in a file.
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "file"))
+    assert writable_log() is None
+
+    with _logging_as_before():
+        supervisor._start_log()
+        logging.getLogger("shoal.store.leases").info("run 1: claimed")
+
+    first, second = capsys.readouterr().err.splitlines()
+    assert "supervisor.log cannot be written (Not a directory)" in first
+    assert second.endswith("INFO shoal.store.leases: run 1: claimed")
+
+
+def test_a_supervisor_that_cannot_serve_says_why_at_its_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    monkeypatch.setenv("SHOAL_STORE", str(tmp_path / "other.db"))
+    (tmp_path / "other.db").write_text("no database")
+    with _logging_as_before(), pytest.raises(SystemExit, match="is not an SQLite database"):
+        supervisor.main([])
+    assert "is not an SQLite database" in log_path().read_text()
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ It holds up no run, and shows no secret.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import threading
@@ -46,6 +47,9 @@ class Receiver(ThreadingHTTPServer):
         self.told: list[dict[str, Any]] = []
         self.silent = threading.Event()
         self.silent.set()
+        # Answers byte by byte until this is set.
+        self.drips = False
+        self.answered = threading.Event()
         self.url = f"http://127.0.0.1:{self.server_port}/{SECRET}"
 
 
@@ -54,6 +58,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         self.server.silent.wait()
+        if self.server.drips:
+            self._drip()
+            return
         body = self.rfile.read(int(self.headers["Content-Length"]))
         self.server.asked.append((self.command, self.path))
         status = self.server.answers.pop(0) if self.server.answers else 204
@@ -70,6 +77,15 @@ class _Handler(BaseHTTPRequestHandler):
 
         self.send_header("Content-Length", "0")
         self.end_headers()
+
+    def _drip(self) -> None:
+        """One byte each 20 ms, for minutes, unless nobody listens any more."""
+        with contextlib.suppress(OSError):
+            self.wfile.write(b"HTTP/1.1 204 ")
+            for _ in range(10_000):
+                self.wfile.write(b"x")
+                if self.server.answered.wait(0.02):
+                    break
 
     do_GET = do_POST  # noqa: N815
 
@@ -288,6 +304,17 @@ class TestPost:
         monkeypatch.setattr(webhook, "ANSWER_SECONDS", 0.05)
         receiver.silent.clear()
         assert SECRET not in (post(receiver.url, {}) or SECRET)
+
+    def test_who_answers_byte_by_byte_has_no_more_time_than_others(
+        self, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        # Each byte comes well within it.
+        monkeypatch.setattr(webhook, "ANSWER_SECONDS", 1.0)
+        receiver.drips = True
+        try:
+            assert post(receiver.url, {}) == "no answer within 1 s"
+        finally:
+            receiver.answered.set()
 
     @pytest.mark.parametrize(
         "url",

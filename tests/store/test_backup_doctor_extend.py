@@ -7,8 +7,14 @@ from __future__ import annotations
 
 import json
 import math
+import signal
 import sqlite3
+import subprocess
+import sys
+from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -21,6 +27,7 @@ from shoal.orchestration.runner import Runner
 from shoal.problems.evaluation import GenerationSummary
 from shoal.settings.search_settings import SearchSettings
 from shoal.store import Owner, Store, diagnostics, open_store
+from shoal.store import backup as copying
 from shoal.store import tables as t
 from shoal.store.backup import backup, restore
 from support.fakes import InlineExecutor
@@ -172,6 +179,80 @@ def test_a_backup_that_fails_leaves_nothing_behind(
     assert list((tmp_path / "copies").iterdir()) == []
 
 
+def test_others_commit_while_a_backup_copies(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "shoal.db"
+    with open_store(file) as store:
+        first = finished(store)
+        last = finished(store, replace_seed(SETTINGS, 1))
+        known = store.run(first).evaluations
+        steps: list[tuple[str, int, bool]] = []
+        copy = copying._insert
+
+        def insert(table: sa.Table, found: Sequence[sa.RowMapping], into: sa.Connection) -> None:
+            steps.append((table.name, len(found), _commits(file)))
+            # Behind the back of the first pass: the last run goes, and another takes its ids.
+            if len(steps) == 12:
+                store.delete(last)
+                finished(store, replace_seed(SETTINGS, 2))
+            copy(table, found, into)
+
+        monkeypatch.setattr(copying, "_insert", insert)
+        monkeypatch.setattr(copying, "_BATCH", 4)
+        assert backup(store, tmp_path / "copy.db") == 2
+
+        ahead = [rows for name, rows, free in steps if name == "evaluation" and free]
+        assert sum(ahead) > known > max(ahead)
+        assert any(name == "dataset" and free for name, _, free in steps)
+        with open_store(tmp_path / "copy.db") as other:
+            for table in t.metadata.sorted_tables:
+                if table not in (t.supervisor, t.live):
+                    assert rows(other, table) == rows(store, table)
+
+
+def _commits(file: Path) -> bool:
+    """Whether somebody else can commit right now, without waiting."""
+    with closing(sqlite3.connect(file, timeout=0, isolation_level=None)) as raw:
+        try:
+            raw.execute("UPDATE run SET seconds = seconds")
+        except sqlite3.OperationalError:
+            return False
+    return True
+
+
+KILLED_BACKUP = """
+import os, signal, sys
+from shoal.store import backup, open_store
+backup._insert = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+with open_store(sys.argv[1]) as store:
+    backup.backup(store, __import__("pathlib").Path(sys.argv[2]))
+"""
+
+
+def test_what_a_killed_backup_left_goes_with_the_next(tmp_path: Path) -> None:
+    source, copy = tmp_path / "shoal.db", tmp_path / "copies" / "copy.db"
+    with open_store(source) as store:
+        finished(store)
+        for _ in range(2):
+            died = subprocess.run([sys.executable, "-c", KILLED_BACKUP, source, copy], check=False)
+            assert died.returncode == -signal.SIGKILL
+            (left,) = copy.parent.iterdir()
+            assert left.is_dir()
+
+        backup(store, copy)
+        assert [path.name for path in copy.parent.iterdir()] == ["copy.db"]
+
+
+def test_a_copy_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with (
+        open_store(tmp_path / "shoal.db") as store,
+        pytest.raises(StoreError, match="cannot be written: Not a directory"),
+    ):
+        backup(store, tmp_path / "file" / "copy.db")
+
+
 # --- larger budgets ---------------------------------------------------------------------------
 
 
@@ -257,6 +338,33 @@ def test_a_stale_run_a_damaged_table_and_a_damaged_file_are_seen(tmp_path: Path)
     file.write_bytes(content)
 
     assert any(c.status == "bad" for c in diagnostics.examine(str(file)))
+
+
+def test_the_file_of_a_busy_store_is_not_examined_for_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(diagnostics, "WAL_IS_SAFE", False)
+    with open_store(tmp_path / "shoal.db") as store:
+        finished(store)
+        store.register_supervisor(Owner.here(), None)
+        assert findings(store)["integrity"].status == "good"
+
+        # Nothing is quick enough.
+        monkeypatch.setattr(diagnostics, "_integrity", lambda connection, seconds: None)
+        found = findings(store)["integrity"]
+        assert found.status == "look"
+        assert "longer than 3 s" in found.finding
+        assert "shoal backup" in found.remedy
+
+
+def test_an_examination_that_takes_too_long_is_broken_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    endless = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT sum(x) FROM n"
+    monkeypatch.setattr(diagnostics, "text", lambda _: sa.text(endless))
+    with open_store(tmp_path / "shoal.db") as store:
+        assert store.read(partial(diagnostics._integrity, seconds=0.05)) is None
+        assert store.runs() == [], "the store is none the worse"
 
 
 def test_what_cannot_be_opened_is_a_finding(tmp_path: Path) -> None:

@@ -255,7 +255,7 @@ def test_a_full_disk_is_waited_for(
         assert store.read(lambda c: c.scalars(sa.text("PRAGMA integrity_check")).all()) == ["ok"]
         if len(met) == 3:
             assert len(set(met)) == 1, "while the disk was full, nothing came and nothing went"
-            assert any("The disk was full" in event.text for event in store.events(1))
+            assert any("The store could not be written" in event.text for event in store.events(1))
 
 
 def test_a_real_supervisor_waits_for_a_full_disk(

@@ -29,6 +29,7 @@ FAIL = f"{HERE}:fail"
 REFUSE = f"{HERE}:refuse"
 GIVE_UP = f"{HERE}:give_up"
 BE_KILLED = f"{HERE}:be_killed"
+SAY_AND_FAIL = f"{HERE}:say_and_fail"
 
 
 def let_children_find(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -116,6 +117,12 @@ def refuse(parent: Parent, arguments: Sequence[str]) -> int:
     """Answer with an error, as a replay does."""
     answer(error=["Too long.", "", "a shorter one"])
     return 3
+
+
+def say_and_fail(parent: Parent, arguments: Sequence[str]) -> None:
+    """Say something on standard error, and end with a reason."""
+    print("a line", file=sys.stderr)
+    raise SystemExit("because of that")
 
 
 def run_child_of(parent_entry: str, child_entry: str) -> None:

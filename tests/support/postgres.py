@@ -20,6 +20,10 @@ import psycopg
 _numbers = count(1)
 
 
+# Who has to give a password, once somebody has made such a user.
+GUARDED = "guarded"
+
+
 class Server:
     """A running server. Its only user is ``shoal``, who needs no password.
 
@@ -93,6 +97,8 @@ def server(programs: Path) -> Iterator[Server]:
 
     try:
         run("initdb", "-U", "shoal", "-A", "trust", "-E", "UTF8", "--no-sync")
+        rules = directory / "data" / "pg_hba.conf"
+        rules.write_text(f"local all {GUARDED} scram-sha-256\n{rules.read_text()}")
         started = Server(directory, partial(run, "pg_ctl", "-w", "-s"))
         started.start()
         try:

@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 
 from shoal.system import child as kit
-from shoal.system.child import Child, Entry, Parent, send, start, start_detached
+from shoal.system.child import Child, Entry, Parent, send, start, start_detached, start_heard
 from shoal.system.forkserver import PRELOAD
+from shoal.system.process import end_process
 from support import child_entries as entries
 from support.processes import PATIENCE_SECONDS, alive, eventually
 
@@ -240,3 +241,26 @@ def test_a_folder_guard_ends_who_uses_the_folder_and_removes_it(tmp_path: Path) 
         for process in (user, other, guard):
             process.kill()
             process.wait()
+
+
+class TestHeardProcess:
+    def test_its_last_words_are_the_reason(self) -> None:
+        process = start_heard(entries.SAY_AND_FAIL)
+        assert process.reason() == "because of that"
+        assert process.returncode == 1
+        end_process(process)
+
+    def test_without_words_its_exit_code_is(self) -> None:
+        process = start_heard(entries.SILENT)
+        process.kill()
+        assert process.reason() == f"exit code {-signal.SIGKILL}"
+        end_process(process)
+
+    def test_what_it_says_is_shown_where_that_is_wanted(
+        self, capfd: pytest.CaptureFixture[str]
+    ) -> None:
+        for echo in (False, True):
+            process = start_heard(entries.SAY_AND_FAIL, echo=echo)
+            process.reason()
+            end_process(process)
+        assert capfd.readouterr().err == "a line\nbecause of that\n"

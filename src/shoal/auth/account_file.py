@@ -19,6 +19,7 @@ from shoal.auth.accounts import Account, Accounts
 from shoal.auth.errors import AccessError
 from shoal.auth.passwords import Password
 from shoal.system.file_lock import alone_in
+from shoal.system.private_folder import make_own_folder
 
 _log = logging.getLogger(__name__)
 
@@ -89,7 +90,7 @@ def change_accounts(file: Path, change: Callable[[Accounts], Accounts]) -> Accou
         If the file cannot be read or written, or ``change`` refuses.
     """
     try:
-        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_own_folder(file.parent)
         # The lock is on the folder: the file itself is replaced, and a lock on it would go with the
         # old one.
         with alone_in(file.parent):

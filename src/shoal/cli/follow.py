@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -20,7 +19,7 @@ from rich.text import Text
 from shoal.analysis.progress import read_phase
 from shoal.analysis.summary import Summary, blocking_run, summarise
 from shoal.cli.tables import best_score_text, report
-from shoal.orchestration.launcher import ensure_supervisor
+from shoal.orchestration.launcher import end_text, ensure_supervisor
 from shoal.presentation.formatting import (
     blocking_run_text,
     duration,
@@ -29,7 +28,7 @@ from shoal.presentation.formatting import (
     time_left_text,
 )
 from shoal.store import TERMINAL, RunView, Store
-from shoal.system.paths import log_path
+from shoal.system.child import HeardProcess
 from shoal.system.process import end_process
 
 # Seconds between two looks at the run.
@@ -55,7 +54,7 @@ def follow_run(
     run_id: int,
     *,
     as_json: bool = False,
-    prepared: subprocess.Popen[bytes] | None = None,
+    prepared: HeardProcess | None = None,
 ) -> int:
     """Follow a run until it ends or is paused, and print what became of it.
 
@@ -135,9 +134,7 @@ def _termination_as_interrupt() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _follow(
-    store: Store, run_id: int, child: subprocess.Popen[bytes] | None, console: Console | None
-) -> None:
+def _follow(store: Store, run_id: int, child: HeardProcess | None, console: Console | None) -> None:
     """Return when the run has ended, or its supervisor has; until then show it on the console."""
     with contextlib.ExitStack() as stack:
         live = None
@@ -152,7 +149,7 @@ def _follow(
             # A run that is running has another supervisor by now, and goes on without the child.
             if child is not None and child.poll() is not None and run.state != "running":
                 print(
-                    f"shoal: the supervisor ended unexpectedly; {log_path()} says more.",
+                    f"shoal: the supervisor ended unexpectedly: {end_text(child)}.",
                     file=sys.stderr,
                 )
                 return

@@ -13,10 +13,11 @@ import time
 from shoal.dashboard.network_access import EVERYWHERE, LOOPBACK, ServerAccess
 from shoal.dashboard.server.launch import address, dashboard_process, free_port, wait_until_up
 from shoal.data import load_dataset
-from shoal.orchestration.launcher import ensure_supervisor
+from shoal.errors import StoreError
+from shoal.orchestration.launcher import end_text, ensure_supervisor
 from shoal.settings.search_settings import SearchSettings
 from shoal.store import ACTIVE, HEARTBEAT_SECONDS, Store
-from shoal.system.paths import log_path
+from shoal.system.child import HeardProcess
 from shoal.system.process import end_process
 
 # Seconds between two looks at the processes.
@@ -27,6 +28,11 @@ _START_SECONDS = 60.0
 # lived for longer than the longest of these pauses.
 _FIRST_PAUSE = 1.0
 _LONGEST_PAUSE = 60.0
+
+# Supervisors that end within so many seconds of their start, one after the other, have a reason
+# that stays: after so many of them nobody starts another one.
+_SHORT_LIFE_SECONDS = 30.0
+_MOST_SHORT_LIVES = 5
 
 DEMO_GENERATIONS = 30
 # With a run in one of these states, `--demo` starts no other.
@@ -60,6 +66,8 @@ def serve(
     DashboardError
         The dashboard did not come up at first. A process that ends later is replaced: neither takes
         the other with it.
+    StoreError
+        Several supervisors in a row have ended at once.
     """
     leave = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -102,10 +110,12 @@ class _Service:
     def __init__(self, store: Store) -> None:
         self._store = store
         # None: a supervisor that somebody else started serves this host.
-        self._supervisor: subprocess.Popen[bytes] | None = None
+        self._supervisor: HeardProcess | None = None
         self._dashboard: _Dashboard | None = None
         # When this host was last asked for a supervisor, in seconds of the monotonic clock.
         self._asked_at = 0.0
+        # How many supervisors in a row have ended at once.
+        self._short_lives = 0
 
     def start_supervisor(self) -> None:
         """Start a supervisor, unless one that somebody else started is alive on this host.
@@ -118,21 +128,30 @@ class _Service:
             _log.info("supervisor process %d started", self._supervisor.pid)
 
     def check_supervisor(self) -> None:
-        """Replace a supervisor that ended."""
+        """Replace a supervisor that ended. Raises `StoreError` where that is in vain."""
         if self._supervisor is not None:
             if self._supervisor.poll() is None:
                 return
-            print(
-                f"The supervisor ended; a new one goes on ({log_path()} says more).",
-                file=sys.stderr,
-            )
-            _log.warning("supervisor ended with exit code %s", self._supervisor.returncode)
+            self._count_end(end_text(self._supervisor))
             self.start_supervisor()
             return
 
         # Somebody else's supervisor was enough. It may end when it has nothing left to do.
         if time.monotonic() - self._asked_at > HEARTBEAT_SECONDS:
             self.start_supervisor()
+
+    def _count_end(self, reason: str) -> None:
+        if time.monotonic() - self._asked_at < _SHORT_LIFE_SECONDS:
+            self._short_lives += 1
+        else:
+            self._short_lives = 1
+
+        if self._short_lives == _MOST_SHORT_LIVES:
+            raise StoreError(
+                f"The supervisor ended {_MOST_SHORT_LIVES} times, each time at once: {reason}.",
+                remedy="put that right, then start it again: shoal serve",
+            )
+        print(f"The supervisor ended; a new one goes on. The reason: {reason}.", file=sys.stderr)
 
     def start_dashboard(self, host: str, wanted_port: int, access: ServerAccess) -> str:
         """Start the dashboard, wait until it answers, and return the text that says where it is."""
@@ -152,7 +171,7 @@ class _Service:
 
     def end(self) -> None:
         """End both processes. The supervisor releases its run before it ends."""
-        processes = []
+        processes: list[subprocess.Popen[bytes]] = []
         if self._supervisor is not None:
             processes.append(self._supervisor)
         if self._dashboard is not None:

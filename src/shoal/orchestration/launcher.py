@@ -6,13 +6,13 @@ Light to import: a command may start a supervisor first, and load the rest while
 from __future__ import annotations
 
 import os
-import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from shoal.system.child import Entry, Parent, send, start, start_detached
+from shoal.system.child import Entry, HeardProcess, Parent, send, start_detached, start_heard
 from shoal.system.forkserver import warm_up
+from shoal.system.paths import log_path, writable_log
 from shoal.system.process import end_process, gc_paused
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def supervise(parent: Parent, arguments: Sequence[str]) -> None:
 
 
 @contextmanager
-def prepared_supervisor(store: str | None) -> Iterator[subprocess.Popen[bytes]]:
+def prepared_supervisor(store: str | None) -> Iterator[HeardProcess]:
     """A supervisor process that gets ready; `ensure_supervisor` gives it its work.
 
     It ends at the end of the block at the latest, and when this process ends.
@@ -55,8 +55,8 @@ def ensure_supervisor(
     scope: int | None = None,
     attached: bool = False,
     on_host: bool = False,
-    prepared: subprocess.Popen[bytes] | None = None,
-) -> subprocess.Popen[bytes] | None:
+    prepared: HeardProcess | None = None,
+) -> HeardProcess | None:
     """Start a supervisor process unless one is alive that does the same work.
 
     Parameters
@@ -75,7 +75,7 @@ def ensure_supervisor(
 
     Returns
     -------
-    subprocess.Popen[bytes] or None
+    HeardProcess or None
         The attached process; None where none was started, or it is not attached.
     """
     # The store, which the caller has loaded, has loaded both.
@@ -97,6 +97,8 @@ def ensure_supervisor(
             send(process, {"token": place.token, "scope": scope})
             pid = process.pid
         else:
+            if writable_log() is None:
+                log.warning("the supervisor logs nothing: %s cannot be written", log_path())
             pid = _detached(store.raw_url, place.token, scope)
     except BaseException:
         store.remove_supervisor(place)
@@ -108,6 +110,15 @@ def ensure_supervisor(
     return process
 
 
+def end_text(supervisor: HeardProcess) -> str:
+    """Why a supervisor that has ended did so, and where to read more."""
+    reason = supervisor.reason().rstrip(".")
+    log = writable_log()
+    if log is None:
+        return reason
+    return f"{reason} ({log} says more)"
+
+
 def _environment(store: str | None) -> dict[str, str]:
     """Ours, with the store's address: in a command line, other users would see its password."""
     variables = dict(os.environ)
@@ -116,9 +127,11 @@ def _environment(store: str | None) -> dict[str, str]:
     return variables
 
 
-def _attached(store: str | None) -> subprocess.Popen[bytes]:
-    # When this process ends, a supervisor has a run to release.
-    return start(Entry.SUPERVISOR, "--attached", env=_environment(store), lingers=True)
+def _attached(store: str | None) -> HeardProcess:
+    # When this process ends, a supervisor has a run to release. Its log comes to us where it has no
+    # file to write it to.
+    no_log = writable_log() is None
+    return start_heard(Entry.SUPERVISOR, "--attached", env=_environment(store), echo=no_log)
 
 
 def _detached(store: str, token: str, scope: int | None) -> int:

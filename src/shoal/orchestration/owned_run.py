@@ -17,7 +17,7 @@ from shoal.store import HEARTBEAT_SECONDS, Claim, Command, FinalState, Store
 
 # How soon a command or a signal is noticed.
 POLL_SECONDS = 0.2
-# Between two looks at a disk that is full.
+# Between two looks at a store that takes nothing.
 FULL_SECONDS = 2.0
 # The state of a run after a command of this kind.
 _STATE_AFTER: dict[str, FinalState] = {"stop": "stopped", "pause": "paused"}
@@ -93,7 +93,7 @@ class OwnedRun:
     ) -> None:
         """Write down evaluations, and generations that are complete with them.
 
-        They are on the disk when this returns. While the disk is full, it waits.
+        They are on the disk when this returns. While the store takes nothing, it waits.
 
         Parameters
         ----------
@@ -203,12 +203,16 @@ class OwnedRun:
         if trainings is None:
             return
 
-        # A disk that is full costs the note: nobody waits for it.
+        # A store that takes nothing costs the note: nobody waits for it.
         with suppress(StoreFullError):
             self._store.note_live(self._claim, trainings)
 
     def _patiently(self, write: Callable[[], _Result]) -> _Result:
-        """What ``write`` returns. While the disk is full, it is tried again and nothing is lost."""
+        """What ``write`` returns. While the store takes nothing, it is tried again.
+
+        A full disk, a quota that is used up and a server that is read-only for a while are alike:
+        nothing is lost.
+        """
         waits = 0
         while True:
             try:
@@ -216,7 +220,7 @@ class OwnedRun:
             except StoreFullError as error:
                 if self._leaving():
                     raise
-                # Once, and not for every try: a full disk may stay full for hours.
+                # Once, and not for every try: a disk may stay full for hours.
                 if not waits:
                     _log.warning("run %s waits: %s", self._claim.run_id, error)
                 waits += 1
@@ -227,8 +231,8 @@ class OwnedRun:
                 return result
 
     def _report_wait(self, seconds: float) -> None:
-        _log.info("run %s goes on: there is room on the disk again", self._claim.run_id)
-        # Where it is full again, the next write waits for it.
+        _log.info("run %s goes on: the store takes writes again", self._claim.run_id)
+        # Where it does not any more, the next write waits for it.
         with suppress(StoreFullError):
-            text = f"The disk was full; the run waited about {seconds:g} s and goes on."
+            text = f"The store could not be written; the run waited {seconds:g} s and goes on."
             self._store.event(text, "warning", self._claim.run_id)

@@ -32,6 +32,7 @@ from shoal.store import ACTIVE, HEARTBEAT_SECONDS, Claim, Owner, Store, open_sto
 from shoal.system.child import Parent
 from shoal.system.log_level import chosen_level
 from shoal.system.paths import log_path
+from shoal.system.private_folder import make_own_folder
 from shoal.system.shared_log import SharedLog
 from shoal.system.shortage import is_shortage
 
@@ -196,7 +197,19 @@ def main(arguments: Sequence[str], parent: Parent | None = None) -> None:
         options.token = request["token"]
         options.scope = request["scope"]
 
-    _log_to_file()
+    _start_log()
+    try:
+        _serve(options, parent)
+    except ShoalError as error:
+        _log.exception("supervisor ended")
+        # The last words of this process, which its parent shows.
+        raise SystemExit(str(error)) from None
+    except Exception:
+        _log.exception("supervisor ended")
+        raise
+
+
+def _serve(options: argparse.Namespace, parent: Parent | None) -> None:
     with open_store() as store:
         owner = Owner.here()
         if options.token:
@@ -209,12 +222,8 @@ def main(arguments: Sequence[str], parent: Parent | None = None) -> None:
         if options.attached and parent is not None:
             parent.when_gone(supervisor.leave)
 
-        try:
-            with WebhookSender(store, _webhook()):
-                supervisor.loop()
-        except Exception:
-            _log.exception("supervisor ended")
-            raise
+        with WebhookSender(store, _webhook()):
+            supervisor.loop()
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -232,16 +241,25 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _log_to_file() -> None:
-    """Have all of Shoal's modules write to the log that supervisors share."""
+def _start_log() -> None:
+    """Have all of Shoal's modules write to the log that supervisors share, or to standard error."""
     path = log_path()
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    handler = SharedLog(path)
+    handler: logging.Handler
+    trouble = None
+    try:
+        make_own_folder(path.parent)
+        handler = SharedLog(path)
+    except OSError as error:
+        handler = logging.StreamHandler()
+        trouble = error.strerror
+
     line = "%(asctime)s %(process)d %(levelname)s %(name)s: %(message)s"
     handler.setFormatter(logging.Formatter(line))
     logger = logging.getLogger("shoal")
     logger.addHandler(handler)
     logger.setLevel(chosen_level(logging.INFO))
+    if trouble is not None:
+        _log.warning("%s cannot be written (%s): the log goes to standard error", path, trouble)
 
 
 def _webhook() -> str | None:

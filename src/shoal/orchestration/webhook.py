@@ -7,25 +7,25 @@ no message names it.
 
 from __future__ import annotations
 
-import json
 import logging
 import threading
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Mapping
-from typing import Any, Self
+from typing import Any, Self, cast
 from urllib.parse import urlsplit
 
 from shoal.errors import SettingsError
 from shoal.store import Store
+from shoal.system.child import Child, Entry
 
 # The environment's variable that holds the address.
 VARIABLE = "SHOAL_WEBHOOK"
 POLL_SECONDS = 2.0
 # Runs are checked for a stall once in this many polls.
 STALLED_POLL_ROUNDS = 15
-# How long the other side may take for its answer.
+# How long a whole exchange may take, from the look-up of the name to the answer.
 ANSWER_SECONDS = 10.0
+# How long the process that posts may take to get ready, on a machine that is busy.
+START_SECONDS = 10.0
 # For messages that still wait when the process ends, which is given ten seconds for its end.
 FAREWELL_SECONDS = 8.0
 _log = logging.getLogger(__name__)
@@ -65,9 +65,10 @@ def _can_be_posted_to(url: str) -> bool:
 
 
 def post(url: str, content: Mapping[str, Any]) -> str | None:
-    """Send a message as JSON.
+    """Send a message as JSON, in a process that is ended when the answer takes too long.
 
-    Redirects are not followed: nothing but the address that was given is ever asked.
+    A limit of a socket is one for each byte: who answers slowly enough would be waited for for
+    ever.
 
     Returns
     -------
@@ -75,39 +76,17 @@ def post(url: str, content: Mapping[str, Any]) -> str | None:
         None when it was taken (any answer from 200 to 299), otherwise what is wrong, without the
         address.
     """
-    body = json.dumps(content).encode()
-    headers = {"Content-Type": "application/json", "User-Agent": "shoal"}
-
+    child = Child(Entry.WEBHOOK_POST, {"url": url, "content": content, "seconds": ANSWER_SECONDS})
     try:
-        request = urllib.request.Request(url, body, headers, method="POST")
-        with _opener().open(request, timeout=ANSWER_SECONDS):
-            return None
-    # The address may hold a secret, so that no error's own text is handed on as it is.
-    except urllib.error.HTTPError as error:
-        error.close()
-        return f"HTTP {error.code}"
-    except urllib.error.URLError as error:
-        return _harmless_text(error.reason)
-    except Exception as error:
-        return _harmless_text(error)
+        if not child.has_ended(START_SECONDS + ANSWER_SECONDS):
+            return "its process hangs"
+        answers = child.new_answers()
+    finally:
+        child.close()
 
-
-def _opener() -> urllib.request.OpenerDirector:
-    """What the standard library would use, without a handler of redirects."""
-    opener = urllib.request.OpenerDirector()
-    opener.add_handler(urllib.request.ProxyHandler())
-    opener.add_handler(urllib.request.HTTPHandler())
-    opener.add_handler(urllib.request.HTTPSHandler())
-    opener.add_handler(urllib.request.HTTPDefaultErrorHandler())
-    opener.add_handler(urllib.request.HTTPErrorProcessor())
-    return opener
-
-
-def _harmless_text(error: object) -> str:
-    """What is wrong. A library's own message may hold the address; the system's does not."""
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    return type(error).__name__
+    if not answers:
+        return "its process ended"
+    return cast("str | None", answers[0]["error"])
 
 
 class WebhookSender:

@@ -710,8 +710,11 @@ def _compiled_code_kept_apart(source: _Source, key: str) -> Iterator[None]:
         yield
         return
 
-    from shoal.numerics.compiled_code import cache_home, compiled_code_in
+    from shoal.numerics.compiled_code import cache_home, can_keep_in, compiled_code_in
 
+    if not can_keep_in(cache_home()):
+        yield
+        return
     with compiled_code_in(cache_home() / f"code-{key}"):
         yield
 

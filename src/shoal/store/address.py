@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from contextlib import suppress
 from pathlib import Path
 
 from sqlalchemy import URL, make_url
@@ -45,7 +46,8 @@ def parse_url(address: str | os.PathLike[str]) -> URL | Path:
         # The rest is taken as it stands: a path may hold any of ? # % @.
         return _parse_path(text.removeprefix("sqlite:///"), expected)
 
-    scheme = re.match(r"([\w+.-]+)://|(sqlite|postgres\w*):", text)
+    # With "//" alone the colon was forgotten: that is no folder of files.
+    scheme = re.match(r"([\w+.-]+)://|(sqlite|postgres\w*)(?::|//)", text)
     if scheme is None:
         return _parse_path(text, expected)
 
@@ -56,13 +58,29 @@ def parse_url(address: str | os.PathLike[str]) -> URL | Path:
             expected=expected,
             remedy="correct the URL",
         )
-    try:
-        return make_url(text).set(drivername="postgresql+psycopg")
-    except (ArgumentError, ValueError):
-        # "from None": the original error quotes the URL, and with it the password.
+    return _parse_postgres(text, expected)
+
+
+def _parse_postgres(text: str, expected: str) -> URL:
+    url = None
+    # The original error quotes the URL, and with it the password.
+    with suppress(ArgumentError, ValueError):
+        url = make_url(text).set(drivername="postgresql+psycopg")
+
+    # A password with an @ of its own ends there, and its rest is taken for a part of the address,
+    # which messages show.
+    if url is None or "@" in f"{url.host}{url.database}":
+        remedy = "correct the URL"
+        if text.count("@") > 1:
+            remedy = (
+                "write each @ within the user name or the password as %40, and each / there as %2F"
+            )
         raise StoreError(
-            "The store URL cannot be read.", expected=expected, remedy="correct the URL"
-        ) from None
+            "The store URL cannot be read (it is not shown, as it may hold a password).",
+            expected=expected,
+            remedy=remedy,
+        )
+    return url
 
 
 def _parse_path(text: str, expected: str) -> Path:

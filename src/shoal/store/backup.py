@@ -3,28 +3,49 @@
 A copy is a file of SQLite, whatever the store is. It shows one moment of the store (a read
 transaction), so it is as good as a store whose machine lost its power at that moment: what ran is
 interrupted, and goes on by `resume`.
+
+Where SQLite keeps a rollback journal, no commit gets through while somebody reads. So the tables
+that grow, whose rows never change, are copied in short steps first, between which others commit.
+Only what is new since then, and the small tables, are read in that one moment.
 """
 
 from __future__ import annotations
 
 import logging
-import os
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, select, text, update
+from sqlalchemy import (
+    Connection,
+    RowMapping,
+    Select,
+    Table,
+    delete,
+    func,
+    insert,
+    select,
+    text,
+    update,
+)
 
 from shoal.errors import StoreError
 from shoal.store.store import Store
-from shoal.store.tables import live, metadata, run, supervisor
+from shoal.store.tables import dataset, evaluation, live, metadata, run, supervisor
+from shoal.system.part_file import part_file
 
 _log = logging.getLogger(__name__)
 
-# How many rows are copied at a time.
-_BATCH = 500
+# How many rows are copied at a time: others wait for so many at most.
+_BATCH = 200
+# Rows of these are added, and go with their last run; they never change.
+_GROWING = (dataset, evaluation)
 # Who is at work elsewhere, and on what, is not copied.
 _NOT_COPIED = (supervisor, live)
-# Files that SQLite keeps beside a database.
-_SQLITE_ENDINGS = ("-journal", "-wal", "-shm")
+
+# Runs a query on the source, in a transaction of its own or in a common one.
+_Read = Callable[[Select[Any]], Sequence[RowMapping]]
 
 
 def backup(store: Store, to: Path) -> int:
@@ -47,7 +68,7 @@ def backup(store: Store, to: Path) -> int:
     Raises
     ------
     StoreError
-        If there is a file of that name already.
+        If there is a file of that name already, or none can be written.
     """
     to = to.expanduser().absolute()
     if to.exists():
@@ -55,16 +76,15 @@ def backup(store: Store, to: Path) -> int:
             f"{to} is there already.", expected="a new file", remedy="name another, or move it away"
         )
 
-    # With the process id, so that two backups at once do not write one file.
-    part = to.with_name(f".{to.name}.{os.getpid()}.part")
     try:
-        with Store(part) as target:
-            runs = _copy(store, target)
-        part.replace(to)
-    finally:
-        part.unlink(missing_ok=True)
-        for ending in _SQLITE_ENDINGS:
-            part.with_name(part.name + ending).unlink(missing_ok=True)
+        with part_file(to) as part, Store(part) as target:
+            runs = _copy(store, target, in_use=True)
+    except OSError as error:
+        raise StoreError(
+            f"The copy {to} cannot be written: {error.strerror}.",
+            expected="a folder that this user may write",
+            remedy="name a file in another folder",
+        ) from None
 
     _log.info("%d runs of %s were copied to %s", runs, store.url, to)
     return runs
@@ -106,16 +126,22 @@ def restore(backup_file: Path, store: Store) -> int:
         )
 
     with Store(backup_file) as source:
-        runs = _copy(source, store)
+        runs = _copy(source, store, in_use=False)
     _log.info("%d runs of %s were copied to %s", runs, backup_file, store.url)
     return runs
 
 
-def _copy(source: Store, target: Store) -> int:
-    """Copy all tables but `_NOT_COPIED`; how many runs there are."""
+def _copy(source: Store, target: Store, *, in_use: bool) -> int:
+    """Copy all tables but `_NOT_COPIED`; how many runs there are.
+
+    ``in_use``: others write to the source meanwhile; the target is a new file of SQLite.
+    """
 
     def write(into: Connection) -> int:
-        runs = source.read(lambda connection: _copy_tables(connection, into))
+        # On PostgreSQL nobody waits for a reader.
+        if in_use and source.path is not None:
+            _copy_ahead(source, into)
+        runs = source.read(lambda connection: _copy_moment(connection, into))
 
         # Nobody drives the runs here. A higher epoch: a claim on the source is none on the copy.
         into.execute(update(run).values(owner=None, heartbeat=None, epoch=run.c.epoch + 1))
@@ -128,17 +154,88 @@ def _copy(source: Store, target: Store) -> int:
     return target.write(write)
 
 
-def _copy_tables(source: Connection, into: Connection) -> int:
-    # The target was empty. What is there was copied by an earlier try of the read transaction.
-    for table in reversed(metadata.sorted_tables):
+def _copy_ahead(source: Store, into: Connection) -> None:
+    """Copy what never changes, each batch in a transaction of its own."""
+    # The runs that evaluations refer to come at last.
+    into.execute(text("PRAGMA defer_foreign_keys = ON"))
+
+    def read(query: Select[Any]) -> Sequence[RowMapping]:
+        return source.read(partial(_rows, query=query))
+
+    for table in _GROWING:
+        _copy_new(table, read, into)
+
+
+def _copy_moment(source: Connection, into: Connection) -> int:
+    """Bring the copy to this moment of the source; how many runs there are."""
+    read = partial(_rows, source)
+    rewritten = [
+        table for table in metadata.sorted_tables if table not in (*_NOT_COPIED, *_GROWING)
+    ]
+    # What is there was copied by an earlier try of the read transaction.
+    for table in reversed(rewritten):
         into.execute(delete(table))
 
     for table in metadata.sorted_tables:
-        if table in _NOT_COPIED:
-            continue
-        for rows in source.execute(select(table)).mappings().partitions(_BATCH):
-            into.execute(insert(table), [dict(row) for row in rows])
+        if table in _GROWING:
+            _copy_new(table, read, into)
+        elif table in rewritten:
+            for rows in source.execute(select(table)).mappings().partitions(_BATCH):
+                into.execute(insert(table), [dict(row) for row in rows])
     return source.scalar(select(func.count()).select_from(run)) or 0
+
+
+def _rows(connection: Connection, query: Select[Any]) -> Sequence[RowMapping]:
+    return connection.execute(query).mappings().all()
+
+
+def _copy_new(table: Table, read: _Read, into: Connection) -> None:
+    """Copy the rows of a growing table that the copy has not; remove what is gone."""
+    if table is dataset:
+        _copy_new_datasets(read, into)
+    else:
+        _copy_new_evaluations(read, into)
+
+
+def _copy_new_datasets(read: _Read, into: Connection) -> None:
+    hashes = select(dataset.c.hash)
+    there = {row["hash"] for row in read(hashes)}
+    copied = set(into.scalars(hashes))
+
+    for gone in copied - there:
+        into.execute(delete(dataset).where(dataset.c.hash == gone))
+    for new in there - copied:
+        # Each may have many MB.
+        _insert(dataset, read(select(dataset).where(dataset.c.hash == new)), into)
+
+
+def _copy_new_evaluations(read: _Read, into: Connection) -> None:
+    # Of one run, a later row has a higher id, and none is deleted before the run is.
+    newest = select(evaluation.c.run_id, func.max(evaluation.c.id).label("id"))
+    newest = newest.group_by(evaluation.c.run_id)
+    there = {row["run_id"]: row["id"] for row in read(newest)}
+    copied = {row["run_id"]: row["id"] for row in _rows(into, newest)}
+
+    for gone in copied.keys() - there.keys():
+        into.execute(delete(evaluation).where(evaluation.c.run_id == gone))
+    for run_id, last in there.items():
+        copied_last = copied.get(run_id, 0)
+        while copied_last < last:
+            is_new = (evaluation.c.run_id == run_id) & (evaluation.c.id > copied_last)
+            query = select(evaluation).where(is_new).order_by(evaluation.c.id).limit(_BATCH)
+            rows = read(query)
+            # The run was deleted meanwhile.
+            if not rows:
+                break
+            _insert(evaluation, rows, into)
+            copied_last = rows[-1]["id"]
+
+
+def _insert(table: Table, rows: Sequence[RowMapping], into: Connection) -> None:
+    """Insert rows. SQLite gives the ids of a deleted run's rows again: the new row counts."""
+    statement = insert(table).prefix_with("OR REPLACE", dialect="sqlite")
+    if rows:
+        into.execute(statement, [dict(row) for row in rows])
 
 
 def _continue_numbers(connection: Connection, table: str) -> None:

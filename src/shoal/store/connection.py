@@ -11,6 +11,7 @@ import json
 import logging
 import os
 import random
+import re
 import sqlite3
 import time
 from collections.abc import Callable
@@ -30,6 +31,7 @@ from sqlalchemy.exc import (
 )
 
 from shoal.errors import StoreAwayError, StoreError, StoreFullError, StoreLostError
+from shoal.system.private_folder import make_own_folder
 
 _log = logging.getLogger(__name__)
 
@@ -60,15 +62,34 @@ _NOT_A_DATABASE = 26
 # An extended result code, SQLITE_READONLY_DBMOVED: the file was moved or deleted.
 _FILE_MOVED = 1032
 
-# Codes of a full disk: SQLITE_FULL, and PostgreSQL's SQLSTATE disk_full.
-_FULL_CODES = (13, "53100")
+# SQLITE_IOERR_WRITE. It stands for every input/output error of SQLite that is not one of reading:
+# a quota that is used up is one.
+_WRITE_FAILED = 778
+_READ_FAILED = 10
+# Extended result codes: SQLITE_IOERR_READ, SHORT_READ, DATA and CORRUPTFS.
+_READ_ERRORS = (266, 522, 8202, 8458)
 
-# Classes of PostgreSQL's SQLSTATE that pass by themselves: connection exceptions, and operator
-# intervention such as a shutdown.
-_PASSING_CLASSES = ("08", "57")
+# The store takes nothing for now. Whoever has something to write keeps it, and tries again:
+# SQLITE_FULL, SQLITE_CANTOPEN (of a journal: no file can be created), disk_full, and
+# read_only_sql_transaction, by which providers answer a full disk.
+_FULL_CODES = (13, 14, _WRITE_FAILED, "53100", "25006")
+
+# Classes of PostgreSQL's SQLSTATE that pass by themselves: connection exceptions, insufficient
+# resources, and operator intervention such as a shutdown.
+_PASSING_CLASSES = ("08", "53", "57")
 # Single SQLSTATEs that pass by themselves: serialization_failure, deadlock_detected,
-# too_many_connections, lock_not_available.
-_PASSING_STATES = ("40001", "40P01", "53300", "55P03")
+# lock_not_available, system_error, io_error.
+_PASSING_STATES = ("40001", "40P01", "55P03", "58000", "58030")
+
+# A server that refuses a connection gives its SQLSTATE to libpq, which hands on only the text. A
+# server that speaks another language is waited for, as one that is away.
+_REFUSALS = {
+    r"password authentication failed|SASL authentication failed|no password supplied": "28P01",
+    r"role .* does not exist|no pg_hba.conf entry|authentication failed|no such user": "28000",
+    r"database .* does not exist|no such database": "3D000",
+}
+# PostgreSQL has no SQLSTATE of its own for these errors of the system.
+_QUOTA = r"quota exceeded|File too large"
 
 
 class _Trouble(NamedTuple):
@@ -86,15 +107,26 @@ _TROUBLES: dict[int | str, _Trouble] = {
     _BUSY: _LOCKED_BY_ANOTHER,
     _LOCKED: _LOCKED_BY_ANOTHER,
     8: _Trouble("is read-only", "give this user the right to write the file and its directory"),
-    10: _Trouble(
-        "cannot be read or written: an input/output error", "check the disk that holds it"
-    ),
+    _READ_FAILED: _Trouble("cannot be read: an input/output error", "check the disk that holds it"),
     11: _Trouble("is damaged", "restore it from a backup"),
     13: _Trouble("cannot grow: the disk is full", "free some space; what runs waits for it"),
     14: _Trouble(
         "cannot be opened", "check that the directory exists and that this user may write in it"
     ),
     _NOT_A_DATABASE: _Trouble("is not an SQLite database", "name another file"),
+    _WRITE_FAILED: _Trouble(
+        "cannot be written: a quota is used up, or its disk has an error",
+        "free some space, or check the disk; what runs waits for it",
+    ),
+    "22P05": _Trouble(
+        "cannot hold a character of this text: its encoding is not UTF8",
+        "use other characters, or move it to a database with the encoding UTF8 "
+        "(`shoal backup`, then `shoal restore`)",
+    ),
+    "25006": _Trouble(
+        "is read-only for now",
+        "make its server take writes again (its disk may be full); what runs waits for it",
+    ),
     _FILE_MOVED: _Trouble(
         "is not at its place any more: its file was deleted, moved or replaced by another",
         "put it back, or the copy that its supervisor saved beside it (.rescued), and start again",
@@ -108,6 +140,15 @@ _TROUBLES: dict[int | str, _Trouble] = {
         "denies this user a right", "grant CREATE on the schema, and all on its tables"
     ),
     "53100": _Trouble("cannot grow: its disk is full", "free some space; what runs waits for it"),
+}
+
+
+# Options of other programs' URLs.
+_NO_PREPARED = "leave it out: Shoal prepares no statements, so that PgBouncer needs no option"
+_REMEDIES_FOR_OPTIONS = {
+    "schema": "name a schema by options=-csearch_path%3DNAME",
+    "pgbouncer": _NO_PREPARED,
+    "prepare_threshold": _NO_PREPARED,
 }
 
 
@@ -157,10 +198,16 @@ def _make_sqlite_engine(path: Path, serializer: Callable[[Any], str]) -> Engine:
 
 
 def _make_postgres_engine(url: URL, serializer: Callable[[Any], str]) -> Engine:
-    # In seconds. Without it, a host that drops packets would be waited for for minutes.
-    arguments = {"connect_timeout": 10}
-    if "connect_timeout" in url.query:
-        arguments = {}
+    arguments: dict[str, Any] = {
+        # A pool in between, such as PgBouncer in transaction mode, gives each transaction another
+        # connection to the server, which has not prepared what the last one had.
+        "prepare_threshold": None,
+        # Whatever the server's encoding is: names and messages may have any character.
+        "client_encoding": "utf8",
+    }
+    if "connect_timeout" not in url.query:
+        # In seconds. Without it, a host that drops packets would be waited for for minutes.
+        arguments["connect_timeout"] = 10
 
     try:
         engine = create_engine(
@@ -171,14 +218,28 @@ def _make_postgres_engine(url: URL, serializer: Callable[[Any], str]) -> Engine:
             "A PostgreSQL store needs the driver psycopg.", remedy="pip install 'shoal[postgres]'"
         ) from None
 
-    event.listen(engine, "connect", _prepare_postgres)
+    _check_options(url)
+    event.listen(engine, "begin", _begin_postgres)
     return engine
+
+
+def _check_options(url: URL) -> None:
+    """Raise `StoreError` for what stands after the ? of a URL and is no option of PostgreSQL."""
+    from psycopg.pq import Conninfo
+
+    known = {option.keyword.decode() for option in Conninfo.get_defaults()}
+    for name in sorted(url.query.keys() - known):
+        raise StoreError(
+            f"{name!r} is no option of PostgreSQL's URLs.",
+            expected="such as sslmode, connect_timeout or options",
+            remedy=_REMEDIES_FOR_OPTIONS.get(name, "leave it out"),
+        )
 
 
 def _create_file(path: Path) -> None:
     """Create the file if it is missing. Raises `StoreError` for a file that is no database."""
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_own_folder(path.parent)
         if not path.exists():
             os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
         with path.open("rb") as file:
@@ -217,10 +278,14 @@ def _check_file(path: Path, opened: tuple[int, int] | None, *_: object) -> None:
         raise StoreLostError(f"The store {path} {trouble.problem}.", remedy=trouble.remedy)
 
 
-def _prepare_postgres(connection: Any, _record: object) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(f"SET idle_in_transaction_session_timeout = '{ABANDONED_SECONDS}s'")
-    connection.commit()
+def _begin_postgres(connection: Connection) -> None:
+    # For this transaction only: with a pool in between, the server's session is not ours alone. And
+    # a session in which reading alone was allowed would ask to write afterwards, also of a server
+    # that is read-only by its own default.
+    settings = f"set_config('idle_in_transaction_session_timeout', '{ABANDONED_SECONDS}s', true)"
+    if connection.get_execution_options().get("shoal_reader", False):
+        settings += ", set_config('transaction_read_only', 'on', true)"
+    connection.exec_driver_sql(f"SELECT {settings}")
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
@@ -339,13 +404,11 @@ class Database:
         self.patience = patience
         self.path: Path | None = None
 
+        self._reader = self.engine.execution_options(shoal_reader=True)
         if isinstance(place, Path):
             self.path = place
-            self._reader = self.engine.execution_options(shoal_reader=True)
         else:
-            self._reader = self.engine.execution_options(
-                isolation_level="REPEATABLE READ", postgresql_readonly=True
-            )
+            self._reader = self._reader.execution_options(isolation_level="REPEATABLE READ")
 
     def connect(self) -> None:
         """Make the first contact, and set SQLite's journal.
@@ -360,7 +423,11 @@ class Database:
                 if self.path:
                     self._set_journal(connection)
         except DBAPIError as error:
-            raise self._explained(error) from error
+            explained = self._explained(error)
+            if explained is error:
+                # Nothing was asked yet: it is about the address.
+                explained = self._unusable(error, StoreError)
+            raise explained from error
 
     @staticmethod
     def _set_journal(connection: Connection) -> None:
@@ -490,7 +557,10 @@ class Database:
             # A mistake in this package, and not a trouble of the store.
             return error
 
-        text = " ".join(str(error.orig).split())
+        return self._unusable(error, kind)
+
+    def _unusable(self, error: DBAPIError, kind: type[StoreError]) -> StoreError:
+        text = one_line(error)
         if self.engine.url.password:
             text = text.replace(str(self.engine.url.password), "***")
         return kind(
@@ -520,11 +590,37 @@ def _error_code(error: BaseException | None) -> int | str:
     An empty text stands for a connection that failed without a SQLSTATE.
     """
     if isinstance(error, sqlite3.Error):
-        code = int(getattr(error, "sqlite_errorcode", 1))
-        if code == _FILE_MOVED:
-            return code
-        return code & 0xFF
-    return getattr(error, "sqlstate", None) or ""
+        return _sqlite_code(int(getattr(error, "sqlite_errorcode", 1)))
+
+    state = getattr(error, "sqlstate", None)
+    if state == "XX000" and re.search(_QUOTA, str(error)):
+        return "53100"
+    return state or _refusal(str(error))
+
+
+def _sqlite_code(extended: int) -> int:
+    if extended == _FILE_MOVED:
+        return extended
+
+    primary = extended & 0xFF
+    if primary == _READ_FAILED and extended not in _READ_ERRORS:
+        return _WRITE_FAILED
+    return primary
+
+
+def _refusal(text: str) -> str:
+    """The SQLSTATE of a server that refuses a connection for good; empty for every other error."""
+    for pattern, state in _REFUSALS.items():
+        if re.search(pattern, text):
+            return state
+    return ""
+
+
+def one_line(error: DBAPIError) -> str:
+    """What a database says is wrong, without the statement and the place in it."""
+    diagnosis = getattr(error.orig, "diag", None)
+    text = getattr(diagnosis, "message_primary", None) or str(error.orig)
+    return " ".join(text.split())
 
 
 def _may_pass(error: DBAPIError) -> bool:
@@ -533,6 +629,8 @@ def _may_pass(error: DBAPIError) -> bool:
     if isinstance(code, int):
         return code in (_BUSY, _LOCKED)
 
+    if code in _FULL_CODES:
+        return False
     if error.connection_invalidated:
         return True
     if code == "":

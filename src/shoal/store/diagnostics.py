@@ -10,13 +10,16 @@ import os
 import platform
 import shutil
 import sqlite3
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 from sqlalchemy import Connection, select, text
+from sqlalchemy.exc import OperationalError
 
 from shoal.errors import ShoalError
 from shoal.store.address import shown_address, store_exists
@@ -25,11 +28,16 @@ from shoal.store.records import LEASE_SECONDS, Owner, name_of_host
 from shoal.store.store import Store, open_store
 from shoal.store.tables import REVISION, dataset, now
 from shoal.system.machine import machine_id
+from shoal.system.paths import can_be_written
 
 # Less free space than this is worth a look, in bytes.
 LITTLE_DISK = 1 << 30
 # By how much this machine's clock may differ from the database's, in seconds.
 CLOCK_SECONDS = 5.0
+# How long the file is examined while somebody records in it, in seconds: commits wait meanwhile.
+_INTEGRITY_SECONDS = 3.0
+# SQLITE_INTERRUPT.
+_INTERRUPTED = 9
 # How many interrupted runs a finding names.
 _RUNS_NAMED = 5
 _GB = 1e9
@@ -125,16 +133,22 @@ def _check_kernels() -> Check:
     from shoal.pso.engines.cache import cache_folder
 
     folder = cache_folder()
-    # The folder is made when it is first needed. Its nearest parent that is there decides.
-    nearest = next(parent for parent in (folder, *folder.parents) if parent.exists())
-    if os.access(nearest, os.W_OK):
+    # The folder is made when it is first needed.
+    if can_be_written(folder) and _is_ours(folder.parent):
         return Check("kernels", "good", f"kept in {folder}")
     return Check(
         "kernels",
         "look",
-        f"{nearest} cannot be written: each start compiles anew",
-        "set NUMBA_CACHE_DIR to a folder",
+        f"{folder} cannot be written, or is another user's: each start compiles anew",
+        "set NUMBA_CACHE_DIR to a folder of your own",
     )
+
+
+def _is_ours(folder: Path) -> bool:
+    """Whether a folder belongs to this user, or is not there yet."""
+    if os.name == "nt" or not folder.exists():
+        return True
+    return folder.stat().st_uid == os.geteuid()
 
 
 # --- the store --------------------------------------------------------------------------------
@@ -145,7 +159,7 @@ def _check_store(store: Store) -> Iterator[Check]:
     if store.path is not None:
         yield _check_disk(store.path)
         yield store.read(_check_journal)
-        yield store.read(_check_integrity)
+        yield _check_integrity(store)
     yield store.read(_check_clock)
     yield _check_machine(store)
     yield _check_tables(store)
@@ -170,13 +184,38 @@ def _check_journal(connection: Connection) -> Check:
     return Check("journal", "good", str(mode))
 
 
-def _check_integrity(connection: Connection) -> Check:
-    answers = list(connection.scalars(text("PRAGMA integrity_check(3)")))
+def _check_integrity(store: Store) -> Check:
+    seconds = None
+    # With a write-ahead log, nobody waits for a reader.
+    if store.supervisors() and not WAL_IS_SAFE:
+        seconds = _INTEGRITY_SECONDS
+
+    answers = store.read(partial(_integrity, seconds=seconds))
+    if answers is None:
+        finding = f"not examined to the end: its runs would wait for longer than {seconds:g} s"
+        remedy = "pause the runs, or examine a copy: shoal backup FILE; shoal doctor --store FILE"
+        return Check("integrity", "look", finding, remedy)
     if answers == ["ok"]:
         return Check("integrity", "good", "every page of the file is sound")
     finding = "; ".join(map(str, answers))
     remedy = "restore it from a backup: shoal restore FILE --store NEW"
     return Check("integrity", "bad", finding, remedy)
+
+
+def _integrity(connection: Connection, seconds: float | None) -> list[str] | None:
+    """What SQLite says of the file; None: not within so many seconds."""
+    driver: Any = connection.connection.driver_connection
+    limit = threading.Timer(seconds or 0.0, driver.interrupt)
+    if seconds is not None:
+        limit.start()
+    try:
+        return list(connection.scalars(text("PRAGMA integrity_check(3)")))
+    except OperationalError as error:
+        if getattr(error.orig, "sqlite_errorcode", None) == _INTERRUPTED:
+            return None
+        raise
+    finally:
+        limit.cancel()
 
 
 def _check_clock(connection: Connection) -> Check:
@@ -223,20 +262,26 @@ def _check_machine(store: Store) -> Check:
 
 
 def _check_tables(store: Store) -> Check:
-    damaged = store.read(_damaged_tables)
+    names = store.read(lambda connection: dict(_table_names(connection)))
+    # One by one: each may have many MB, and commits wait for readers.
+    damaged = [names[key] for key in names if store.read(partial(_is_damaged, key=key))]
     if damaged:
         finding = f"damaged: {', '.join(damaged)}"
         return Check("tables", "bad", finding, "restore the store from a backup")
     return Check("tables", "good", "every stored table has the bytes that it was stored with")
 
 
-def _damaged_tables(connection: Connection) -> list[str]:
-    """The names of the tables whose bytes do not have the hash that was stored with them."""
-    damaged = []
-    for row in connection.execute(select(dataset.c.name, dataset.c.hash, dataset.c.parquet)):
-        if hashlib.sha256(bytes(row.parquet)).hexdigest() != row.hash:
-            damaged.append(row.name)
-    return damaged
+def _table_names(connection: Connection) -> list[tuple[str, str]]:
+    """Hash and name of each stored table."""
+    query = select(dataset.c.hash, dataset.c.name)
+    return [(row.hash, row.name) for row in connection.execute(query)]
+
+
+def _is_damaged(connection: Connection, key: str) -> bool:
+    """Whether the bytes of a table do not have the hash that was stored with them."""
+    content = connection.scalar(select(dataset.c.parquet).where(dataset.c.hash == key))
+    # None: it was deleted meanwhile.
+    return content is not None and hashlib.sha256(bytes(content)).hexdigest() != key
 
 
 def _check_runs(store: Store) -> Check:

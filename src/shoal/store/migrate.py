@@ -18,8 +18,9 @@ from sqlalchemy import Connection, inspect, select, text
 from sqlalchemy.exc import ProgrammingError
 
 from shoal.errors import StoreError
-from shoal.store.connection import Database, log_on_commit
+from shoal.store.connection import Database, log_on_commit, one_line
 from shoal.store.tables import REVISION, metadata, version
+from shoal.system.part_file import part_file
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -95,12 +96,28 @@ def _create(connection: Connection, shown: str) -> None:
             remedy="name another with --store or SHOAL_STORE",
         )
 
+    _check_encoding(connection, shown)
     with _explained_refusal(shown):
         metadata.create_all(connection)
         version.create(connection)
         connection.execute(version.insert(), {"version_num": REVISION})
     line = "%s: tables created, schema %s"
     log_on_commit(connection, _log, logging.INFO, line, shown, REVISION)
+
+
+def _check_encoding(connection: Connection, shown: str) -> None:
+    """Raise `StoreError` for a PostgreSQL database that cannot hold every character."""
+    if connection.dialect.name != "postgresql":
+        return
+
+    encoding = connection.scalar(text("SHOW server_encoding"))
+    # SQL_ASCII keeps bytes as they come, and all of ours are UTF-8.
+    if encoding not in ("UTF8", "SQL_ASCII"):
+        raise StoreError(
+            f"The database {shown} has the encoding {encoding}, which lacks most characters.",
+            expected="the encoding UTF8",
+            remedy="create one by `createdb --encoding UTF8 --template template0 NAME`",
+        )
 
 
 def _migrate(connection: Connection, database: Database, revision: str) -> None:
@@ -141,7 +158,7 @@ def _explained_refusal(shown: str) -> Iterator[None]:
         yield
     except ProgrammingError as error:
         raise StoreError(
-            f"The tables of the store {shown} could not be made: {error.orig}.",
+            f"The tables of the store {shown} could not be made: {one_line(error)}.",
             remedy="grant this user CREATE on the database's schema, then try again",
         ) from error
 
@@ -152,21 +169,18 @@ def _copy_before(path: Path, shown: str) -> None:
     Nobody else writes meanwhile: this process holds the lock, and has written nothing yet.
     """
     copy = path.with_name(f"{path.name}.before-{REVISION}")
-    part = copy.with_name(f".{copy.name}.{os.getpid()}.part")
 
     try:
-        # Created first, so that only its owner can ever read it.
-        os.close(os.open(part, os.O_CREAT | os.O_RDWR, 0o600))
-        with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(part)) as target:
-            source.backup(target)
-        part.replace(copy)
+        with part_file(copy) as part:
+            # Created first, so that only its owner can ever read it.
+            os.close(os.open(part, os.O_CREAT | os.O_RDWR, 0o600))
+            with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(part)) as target:
+                source.backup(target)
     except (OSError, sqlite3.Error) as error:
         raise StoreError(
             f"The store {shown} could not be copied before it is upgraded: {error}.",
             expected=f"room for {copy}, and the right to write there",
             remedy="free some space and try again; nothing was changed",
         ) from error
-    finally:
-        part.unlink(missing_ok=True)
 
     _log.info("%s: a copy from before the migration is kept as %s", shown, copy)

@@ -114,8 +114,9 @@ class Store(RunOwnership, RecordedResults, Supervision):
         The database is the truth. Every method is one transaction (`evaluations` reads pages of an
         append-only list); what a method has returned from is on the disk. A transaction is tried
         again while the store is locked or its server away, for up to three minutes; then it raises
-        `StoreAwayError`. It raises at once `StoreFullError` for a full disk, `StoreLostError` for
-        a file that is not at its place any more, and `StoreError` for every other trouble. If the
+        `StoreAwayError`. It raises at once `StoreFullError` for a store that takes nothing for now
+        (a full disk, a quota, a server that is read-only), `StoreLostError` for a file that is not
+        at its place any more, and `StoreError` for every other trouble. If the
         answer to a commit was lost, the second try finds the work done; only `finish` and
         `release` then raise `NotOwnerError`, although the first try succeeded.
     Claims

@@ -56,6 +56,7 @@ class Entry(StrEnum):
     EPISODE = "shoal.replay.episodes:main"
     LIVE_EPISODE = "shoal.replay.live_episode:main"
     UPLOAD = "shoal.data.upload:main"
+    WEBHOOK_POST = "shoal.orchestration.webhook_post:main"
     PROBLEM_CHECK = "shoal.problems.check_process:main"
     FOLDER_GUARD = "shoal.system.folder_guard:guard"
     DETACHED_LAUNCHER = f"{_MODULE}:launch_detached"
@@ -212,6 +213,43 @@ class Child:
             self.last_words = line.decode(errors="replace").strip() or self.last_words
 
 
+class HeardProcess(subprocess.Popen[bytes]):
+    """A child whose standard error is read: what it says last tells why it ended.
+
+    Parameters
+    ----------
+    words
+        Its command line.
+    echo
+        Whether what it says is shown on our own standard error.
+    **options
+        As for `subprocess.Popen`.
+    """
+
+    def __init__(self, words: Sequence[str], *, echo: bool = False, **options: Any) -> None:
+        super().__init__(words, stderr=subprocess.PIPE, **options)
+        self.last_words = ""
+        self._echo = echo
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def reason(self) -> str:
+        """Why it ended: its last words, or its exit code."""
+        code = self.wait()
+        # A process that it started may hold the other end of the pipe: do not wait for that one.
+        self._reader.join(timeout=1.0)
+        return self.last_words or f"exit code {code}"
+
+    def _read(self) -> None:
+        assert self.stderr is not None
+        with self.stderr:
+            for line in self.stderr:
+                text = line.decode(errors="replace").rstrip()
+                self.last_words = text.strip() or self.last_words
+                if self._echo:
+                    print(text, file=sys.stderr, flush=True)
+
+
 def answer(**values: Any) -> None:
     """Answer the parent, from within a child: one line of JSON with these values.
 
@@ -287,6 +325,28 @@ def start(
         start_new_session=True,
     )
     return process
+
+
+def start_heard(
+    entry: str, *arguments: str, env: Mapping[str, str] | None = None, echo: bool = False
+) -> HeardProcess:
+    """Start a child of ours that lingers (see `start`), and hear what it says.
+
+    Parameters
+    ----------
+    entry, arguments, env
+        As for `start`.
+    echo
+        See `HeardProcess`.
+    """
+    return HeardProcess(
+        command(entry, *arguments, lingers=True),
+        echo=echo,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        env=env,
+        start_new_session=True,
+    )
 
 
 def send(process: subprocess.Popen[bytes], request: Any) -> None:

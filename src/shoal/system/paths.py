@@ -11,10 +11,35 @@ def log_path() -> Path:
     return default_path().with_name("supervisor.log")
 
 
+def writable_log() -> Path | None:
+    """The log of all supervisors of this user; None: it cannot be written."""
+    log = log_path()
+    if can_be_written(log):
+        return log
+    return None
+
+
+def can_be_written(path: Path) -> bool:
+    """Whether this user may write a file, or make it with its folders."""
+    try:
+        nearest = next(place for place in (path, *path.parents) if place.exists())
+    except OSError:
+        return False
+    return (nearest == path or nearest.is_dir()) and os.access(nearest, os.W_OK)
+
+
+def home() -> Path:
+    """The user's home. In a container, a user may have none, and nothing can be written there."""
+    try:
+        return Path.home()
+    except RuntimeError:
+        return Path("/nonexistent")
+
+
 def default_path() -> Path:
     """The default store, below ``XDG_DATA_HOME`` or ``~/.local/share``."""
     data = Path(os.environ.get("XDG_DATA_HOME", ""))
     # The XDG specification asks to ignore a relative path, as an unset one.
     if not data.is_absolute():
-        data = Path.home() / ".local" / "share"
+        data = home() / ".local" / "share"
     return data / "shoal" / "shoal.db"

@@ -1,7 +1,8 @@
-"""Folders in the system's place for temporary files that do not stay when their process is killed.
+"""Folders that only their user may open, whatever the umask is.
 
-Each is named after the process that made it. Whoever makes the next one removes those whose process
-is gone.
+Those in the system's place for temporary files do not stay when their process is killed: each is
+named after the process that made it, and whoever makes the next one removes those whose process is
+gone.
 """
 
 from __future__ import annotations
@@ -12,6 +13,43 @@ import sys
 import tempfile
 from contextlib import suppress
 from pathlib import Path
+
+
+def make_own_folder(folder: Path) -> None:
+    """Make a folder, and those above it that are missing, for this user alone.
+
+    Raises
+    ------
+    OSError
+        It cannot be made.
+    """
+    missing = [place for place in (folder, *folder.parents) if not place.exists()]
+    for place in reversed(missing):
+        place.mkdir(mode=0o700, exist_ok=True)
+
+
+def take_own_folder(folder: Path) -> bool:
+    """Make a folder whose files are trusted, as code is; others lose their right to write there.
+
+    Returns
+    -------
+    bool
+        False: it cannot be made, or it belongs to another user, who may change what is in it.
+    """
+    try:
+        make_own_folder(folder)
+        # Windows has no such owners and modes.
+        if sys.platform == "win32":  # pragma: no cover
+            return True
+
+        status = folder.stat()
+        if status.st_uid != os.geteuid():
+            return False
+        if status.st_mode & 0o022:
+            folder.chmod(0o700)
+    except OSError:
+        return False
+    return os.access(folder, os.W_OK)
 
 
 def make_private_folder(prefix: str) -> Path:

@@ -13,7 +13,7 @@ from shoal.dashboard.session.queries import store
 from shoal.genome.genes import CATEGORICAL_GENES, NUMERIC_GENES
 from shoal.settings.presets import PRESETS
 from shoal.settings.search_settings import SearchSettings
-from shoal.system.paths import log_path
+from shoal.system.paths import writable_log
 
 # Settings without a row of their own: the bounds stand below, the others have no default to show.
 _LEFT_OUT = ("preset", "bounds", "choices", "sampler_options")
@@ -41,7 +41,7 @@ def _places() -> None:
     st.subheader("Places", anchor=False)
     places = {
         "Store": str(store().path or store().url),
-        "Log of the supervisors": str(log_path()),
+        "Log of the supervisors": str(writable_log() or "standard error of the service"),
     }
     for label, value in places.items():
         with st.container(horizontal=True, gap="small"):
