@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 
+from shoal.cli.terminal import visible
 from shoal.dashboard.network_access import EVERYWHERE, LOOPBACK, ServerAccess
 from shoal.dashboard.server.launch import address, dashboard_process, free_port, wait_until_up
 from shoal.data import load_dataset
@@ -75,7 +76,7 @@ def serve(
         if place is not None:
             where = service.start_dashboard(*place, access or ServerAccess())
         print(f"Shoal is running: {where}")
-        print(f"Store: {store.url}")
+        print(f"Store: {visible(store.url)}")
         print("Ctrl-C stops it; everything is kept.", flush=True)
 
         while not leave.wait(_WATCH_SECONDS):
