@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from sklearn.base import clone
 from sklearn.datasets import load_diabetes, load_iris
+from sklearn.ensemble import AdaBoostClassifier
 from sklearn.model_selection import cross_val_score, train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler
@@ -217,3 +220,29 @@ def test_several_targets_of_which_one_says_nothing_are_refused() -> None:
     y = np.column_stack([np.arange(20.0), np.full(20, 3.0)])
     with pytest.raises(DataError, match="3 in every row"):
         SwarmRegressor(GENOME, iterations=2).fit(np.arange(40.0).reshape(20, 2), y)
+
+
+def test_random_state_is_what_scikit_learn_takes() -> None:
+    x, y = load_diabetes(return_X_y=True)
+
+    def weights(random_state: Any) -> Any:
+        estimator = SwarmRegressor(GENOME, iterations=3, random_state=random_state)
+        return estimator.fit(x[:40], y[:40]).weights_.tobytes()
+
+    assert weights(np.random.RandomState(3)) == weights(np.random.RandomState(3)) != weights(3)
+    assert weights(np.int64(3)) == weights(3)
+    state = np.random.RandomState(3)
+    assert weights(state) != weights(state)
+    assert weights(None) != weights(None)
+    np.random.seed(3)
+    first = weights(None)
+    np.random.seed(3)
+    assert weights(np.random) == first
+    with pytest.raises(ShoalError, match=r"random_state=.*Generator"):
+        weights(np.random.default_rng(3))
+
+
+def test_boosting_works() -> None:
+    x, y = load_iris(return_X_y=True)
+    model = AdaBoostClassifier(SwarmClassifier(GENOME, iterations=30), n_estimators=2)
+    assert model.fit(x, y).score(x, y) > 0.7

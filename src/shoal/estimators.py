@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
@@ -78,8 +79,8 @@ _WHOLE_NUMBERS = {
     "networks": _WholeNumber(1, 10_000),
     "threads": _WholeNumber(1, 10_000),
     "patience": _WholeNumber(1, 100_000_000, may_be_none=True),
-    "random_state": _WholeNumber(0, 2**63 - 1, may_be_none=True),
 }
+_SEED = _WholeNumber(0, 2**63 - 1, may_be_none=True)
 
 
 class _SwarmEstimator(BaseEstimator):  # type: ignore[misc]
@@ -101,7 +102,7 @@ class _SwarmEstimator(BaseEstimator):  # type: ignore[misc]
         readout: str | None = None,
         start_from: str | os.PathLike[str] | dict[str, Any] | None = None,
         patience: int | None = None,
-        random_state: int = 0,
+        random_state: int | np.random.RandomState | None = 0,
         threads: int = 1,
     ) -> None:
         self.genome = genome
@@ -136,9 +137,10 @@ class _SwarmEstimator(BaseEstimator):  # type: ignore[misc]
             weight = rows.weight.astype(np.float32)
         part = Part(inputs, targets, table.target, np.arange(len(x)), weight=weight)
         solved_targets = _readout_targets(rows, table) if genome.solves_readout else None
+        seed = self._seed()
         tasks = []
         for repeat in range(self.networks):
-            key = derive_key(int(self.random_state or 0), repeat)
+            key = derive_key(seed, repeat)
             first = None
             if start is not None:
                 first = start_weights(start, genome, self.network_, part, key)
@@ -234,6 +236,10 @@ class _SwarmEstimator(BaseEstimator):  # type: ignore[misc]
         """Raise SettingsError or GenomeError for a parameter that makes no training."""
         for name, allowed in _WHOLE_NUMBERS.items():
             _check_whole_number(name, getattr(self, name), allowed)
+        # The module stands for NumPy's own generator, as in scikit-learn.
+        state: Any = self.random_state
+        if state is not np.random and not isinstance(state, np.random.RandomState):
+            _check_whole_number("random_state", self.random_state, _SEED)
 
         if self.genome is not None:
             check_genome(self.genome)
@@ -243,6 +249,14 @@ class _SwarmEstimator(BaseEstimator):  # type: ignore[misc]
                 expected="one of " + ", ".join(map(repr, READOUTS)) + ", or None",
                 remedy="correct it, or leave it out",
             )
+
+    def _seed(self) -> int:
+        """What the networks' random streams depend on."""
+        if isinstance(self.random_state, int | np.integer):
+            return int(self.random_state)
+        # As scikit-learn's own estimators draw one.
+        drawn = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
+        return int(drawn)
 
     def _inputs(self, x: NDArray[np.float64]) -> NDArray[np.float32]:
         with np.errstate(over="ignore"):
@@ -416,7 +430,8 @@ class SwarmRegressor(RegressorMixin, _SwarmEstimator):  # type: ignore[misc]
         End a training earlier when the loss improved by less than 0.01 % over this number of
         iterations. None: never.
     random_state
-        A whole number, 0 or more; equal ones give equal networks. None: 0.
+        A whole number, 0 or more; equal ones give equal networks. A `numpy.random.RandomState`:
+        each ``fit`` draws another one from it. None: each ``fit`` draws one from NumPy's own.
     threads
         Share the swarm's particles, and change no bit of the result.
 

@@ -233,8 +233,9 @@ class SamplerContract(ABC):
             "PYTHONHASHSEED": "1",
         }
         generations = 5
+        arguments = [json.dumps(settings.to_dict()), str(generations)]
         process = subprocess.run(
-            [sys.executable, "-c", _ELSEWHERE, json.dumps(settings.to_dict()), str(generations)],
+            [sys.executable, "-P", "-c", _ELSEWHERE, *arguments],
             env=environment,
             capture_output=True,
             text=True,

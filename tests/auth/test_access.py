@@ -25,7 +25,6 @@ from shoal.auth import (
     Identity,
     LoginThrottle,
     Password,
-    SessionManager,
     TooManyTriesError,
     change_accounts,
     hash_password,
@@ -35,7 +34,7 @@ from shoal.auth import (
     token_digest,
 )
 from shoal.auth import throttle as throttling
-from shoal.auth.sessions import SESSION_SECONDS
+from shoal.auth.sessions import SESSION_SECONDS, SessionManager
 from shoal.auth.throttle import (
     FORGOTTEN_AFTER,
     FREE_TRIES,
@@ -246,7 +245,7 @@ def test_a_session_says_who_it_is(sessions: SessionManager) -> None:
 
 def test_only_what_was_signed_here_is_a_session(sessions: SessionManager, tmp_path: Path) -> None:
     session = log_in(sessions, "bob", RIGHT)
-    text, _, signature = session.partition(".")
+    text, _, signature = session.rpartition(".")
     stranger = SessionManager(
         tmp_path / "other.json", (Account("bob", "operator", token=token_digest("t")),)
     )
@@ -257,9 +256,10 @@ def test_only_what_was_signed_here_is_a_session(sessions: SessionManager, tmp_pa
         "",
         ".",
         "ä.ö",
+        "\ud800.x",
         session[:-1],
         f"{text}x.{signature}",
-        f"{forged.partition('.')[0]}.{signature}",
+        f"{forged.rpartition('.')[0]}.{signature}",
         forged,
     ):
         assert sessions.identity(wrong) is None

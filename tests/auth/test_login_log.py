@@ -16,13 +16,13 @@ from shoal.auth import (
     Account,
     LoginThrottle,
     Password,
-    SessionManager,
     TooManyTriesError,
     change_accounts,
     new_token,
     passwords,
     token_digest,
 )
+from shoal.auth.sessions import SessionManager
 from shoal.auth.throttle import FREE_TRIES
 from support.logins import log_in
 from support.property_tests import WITH_FIXTURES
@@ -207,12 +207,12 @@ def test_no_secret_is_logged(tmp_path: Path, password: str, other: str, token: s
             sessions.identity(session)
             sessions.end_session(session)
             sessions.identity(session)
-        key = sessions._key.hex()
+        key = sessions._accounts().key.hex()
 
     assert len(records) > 2 * FREE_TRIES
     secrets = [password, other, token, token_digest(token), hashed.digest.hex(), key]
     for session in given_sessions:
-        secrets += [session, session.partition(".")[0], session.partition(".")[2]]
+        secrets += [session, *session.strip(".").rsplit(".", 1)]
     for record in records:
         text = f"{record.getMessage()} {record.args!r} {record.exc_text}"
         for secret in secrets:

@@ -448,3 +448,14 @@ import signal; signal.pause()
         process.kill()
         process.wait()
         eventually(lambda: not any(alive(pid) for pid in workers))
+
+
+def test_only_as_many_workers_start_as_there_is_work_for() -> None:
+    with LocalExecutor(PROBLEM, workers=50) as executor:
+        for jobs in (3, 1, 6):
+            for number in range(jobs):
+                executor.submit(Echo(number))
+            collect(executor, jobs)
+            assert executor._pool is not None
+            started = len(executor._pool._processes)
+            assert started == max(3, jobs)

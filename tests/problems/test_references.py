@@ -7,6 +7,7 @@ import os
 import pickle
 import subprocess
 import sys
+import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -328,12 +329,12 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     )
     write(folder / "stock-1.0.dist-info" / "METADATA", "Name: stock\nVersion: 1.0\n")
     monkeypatch.syspath_prepend(folder)
-    known = references.sysconfig.get_path
+    known = sysconfig.get_path
 
     def get_path(name: str) -> str:
         return str(folder) if name == "platlib" else known(name)
 
-    monkeypatch.setattr(references.sysconfig, "get_path", get_path)
+    monkeypatch.setattr(sysconfig, "get_path", get_path)
     return folder
 
 

@@ -320,6 +320,9 @@ def test_settings_files_that_cannot_be_read(tmp_path: Path) -> None:
         "syntax.toml": b"seed = = 1",
         "latin.toml": 'name = "é"'.encode("latin-1"),
         "twice.toml": b"seed=1\nseed=2",
+        "digits.toml": b"seed=" + b"9" * 5000,
+        "lists.toml": b"seed=" + b"[" * 50_000,
+        "tables.toml": b"seed=" + b"{a=" * 50_000,
     }
     for name, content in bad.items():
         (tmp_path / name).write_bytes(content)
@@ -345,3 +348,39 @@ def test_what_an_older_version_recorded_is_read_as_it_was_meant() -> None:
     assert (old.start, old.incumbent, old.patience) == ((), False, None)
     assert {old.schedule.iterations_for(r) for r in (0, 5, 20)} == {old.iterations}
     assert SearchSettings.recorded(SearchSettings().to_dict()) == SearchSettings()
+
+
+# What may stand in a settings file, and is no setting of anything.
+STRANGE = st.recursive(
+    st.one_of(
+        st.booleans(),
+        st.integers(-(10**300), 10**300),
+        st.floats(),
+        st.text(max_size=5),
+        st.dates(),
+    ),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=5), inner, max_size=3)
+    ),
+    max_leaves=4,
+)
+
+
+@settings(max_examples=150)
+@given(name=st.sampled_from([*SearchSettings.model_fields, "bound"]), value=STRANGE)
+def test_whatever_stands_in_settings_is_taken_or_refused_in_a_sentence(
+    name: str, value: object
+) -> None:
+    try:
+        SearchSettings.parse({name: value})
+    except ShoalError as error:
+        assert "\n" not in str(error)  # noqa: PT017
+
+
+def test_workers_have_a_bound_that_recorded_runs_do_not_have() -> None:
+    assert SearchSettings.parse({"workers": 1000}).workers == 1000
+    for many in (1001, 10**6, 10**400):
+        with pytest.raises(SettingsError, match=r"workers=1.*"):
+            SearchSettings.parse({"workers": many})
+    recorded = {**SearchSettings().to_dict(), "workers": 5000}
+    assert SearchSettings.recorded(recorded).workers == 5000

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import signal
 import sys
@@ -30,6 +31,7 @@ REFUSE = f"{HERE}:refuse"
 GIVE_UP = f"{HERE}:give_up"
 BE_KILLED = f"{HERE}:be_killed"
 SAY_AND_FAIL = f"{HERE}:say_and_fail"
+IMPORT = f"{HERE}:import_optional"
 
 
 def let_children_find(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -46,6 +48,16 @@ def echo(parent: Parent, arguments: Sequence[str]) -> int:
     print('["JSON, but no answer"]')
     answer(last=True)
     return 3
+
+
+def import_optional(parent: Parent, arguments: Sequence[str]) -> None:
+    """Answer whether there is a package that a library would like to have."""
+    try:
+        importlib.import_module(arguments[0])
+    except ModuleNotFoundError:
+        answer(found=False)
+    else:
+        answer(found=True)
 
 
 def wait_for_ever(parent: Parent, arguments: Sequence[str]) -> None:

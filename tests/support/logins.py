@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from shoal.auth import SessionManager
+from shoal.auth.sessions import SessionManager
 
 
 def log_in(sessions: SessionManager, name: str, password: str, source: str = "here") -> str:

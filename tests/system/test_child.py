@@ -87,6 +87,15 @@ class TestRequestAndAnswers:
         assert child.has_ended(PATIENCE_SECONDS)
         assert child.new_answers() == [{"request": {"number": 1}, "arguments": []}, {"last": True}]
 
+    def test_nor_are_those_that_are_named_as_a_package_that_is_not_installed(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (tmp_path / "not_installed.py").write_text("")
+        monkeypatch.chdir(tmp_path)
+        with start(entries.IMPORT, "not_installed", stdout=subprocess.PIPE) as process:
+            assert process.stdout
+            assert process.stdout.read() == b'{"found": false}\n'
+
     def test_its_last_words_say_why_it_ended(self, children: list[Child]) -> None:
         children.append(failing := Child(entries.FAIL, None))
         assert failing.has_ended(PATIENCE_SECONDS)

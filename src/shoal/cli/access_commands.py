@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from shoal.cli.terminal import echo
+
 if TYPE_CHECKING:
     from shoal.auth import Role
 
@@ -53,7 +55,7 @@ def add(
 
     article = "an" if role == "operator" else "a"
     count = len(changed.accounts)
-    typer.echo(f"{name} is {article} {role}; accounts: {count}, in {default_file()}")
+    echo(f"{name} is {article} {role}; accounts: {count}, in {default_file()}")
 
 
 @app.command()
@@ -70,7 +72,7 @@ def token(name: NameArgument, viewer: ViewerOption = False) -> None:
     change_accounts(
         default_file(), lambda accounts: accounts.with_account(name, _role(viewer), token=digest)
     )
-    typer.echo(secret)
+    echo(secret)
 
 
 @app.command("list")
@@ -97,12 +99,12 @@ def list_accounts(
         )
 
     if as_json:
-        typer.echo(json.dumps({"accounts": rows}))
+        echo(json.dumps({"accounts": rows}))
         return
     if not rows:
-        typer.echo("No accounts. Add one: shoal access add NAME")
+        echo("No accounts. Add one: shoal access add NAME")
     for row in rows:
-        typer.echo(f"{row['name']}  {row['role']}  {', '.join(row['login_methods'])}")
+        echo(f"{row['name']}  {row['role']}  {', '.join(row['login_methods'])}")
 
 
 @app.command()
@@ -111,7 +113,7 @@ def remove(name: NameArgument) -> None:
     from shoal.auth import change_accounts, default_file
 
     change_accounts(default_file(), lambda accounts: accounts.without(name))
-    typer.echo(f"{name} is removed.")
+    echo(f"{name} is removed.")
 
 
 def _role(viewer: bool) -> Role:

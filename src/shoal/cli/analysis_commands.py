@@ -6,9 +6,9 @@ import json
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from shoal.cli.options import JsonOption, RunArgument, StoreOption
+from shoal.cli.terminal import Terminal, echo
 from shoal.settings.phase import FIRST_CONFIRMATION
 
 app = typer.Typer()
@@ -44,9 +44,9 @@ def replay(
         view = opened.run(run)
 
     if as_json:
-        typer.echo(json.dumps(verdict.to_dict(view.id)))
+        echo(json.dumps(verdict.to_dict(view.id)))
     else:
-        Console().print(verdict_text(view.id, verdict, view.metric))
+        Terminal().print(verdict_text(view.id, verdict, view.metric))
     if not verdict.same:
         raise typer.Exit(1)
 
@@ -82,7 +82,7 @@ def splits(
     try:
         for done in resplit_scores(problem, champion.genome, networks, seeds, workers):
             if not as_json:
-                typer.echo(f"{len(done)} of {splits} splits", err=True)
+                echo(f"{len(done)} of {splits} splits", err=True)
     except KeyboardInterrupt:
         # Ctrl-C ends it with what is done, if anything is.
         if not done:
@@ -95,9 +95,9 @@ def splits(
             "metric": problem.metric.to_dict(),
             "methods": [row.to_dict() for row in rows],
         }
-        typer.echo(json.dumps(answer))
+        echo(json.dumps(answer))
     else:
-        Console().print(splits_table(rows, problem.metric))
+        Terminal().print(splits_table(rows, problem.metric))
 
 
 @app.command()
@@ -127,6 +127,6 @@ def compare(
         comparison = compare_summaries([summarise(opened, run) for run in runs], against)
 
     if as_json:
-        typer.echo(json.dumps(comparison.to_dict()))
+        echo(json.dumps(comparison.to_dict()))
     else:
-        Console().print(comparison_table(comparison))
+        Terminal().print(comparison_table(comparison))

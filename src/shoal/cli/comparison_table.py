@@ -8,6 +8,7 @@ from rich.text import Text
 
 from shoal.analysis.comparison import Comparison
 from shoal.analysis.duels import Duel
+from shoal.cli.terminal import visible
 from shoal.objectives.registry import Metric
 from shoal.presentation.formatting import (
     difference_text,
@@ -68,7 +69,7 @@ def _scores(comparison: Comparison) -> Table:
             cells.append(_score_cell(metric, getattr(row, name), interval))
         table.add_row(
             str(row.run),
-            Text(row.name),
+            Text(visible(row.name)),
             *cells,
             f"{row.evaluations:,}",
             duration(row.seconds),

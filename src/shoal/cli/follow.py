@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.panel import Panel
 from rich.progress_bar import ProgressBar
@@ -19,6 +19,7 @@ from rich.text import Text
 from shoal.analysis.progress import read_phase
 from shoal.analysis.summary import Summary, blocking_run, summarise
 from shoal.cli.tables import best_score_text, report
+from shoal.cli.terminal import Terminal, visible
 from shoal.orchestration.launcher import end_text, ensure_supervisor
 from shoal.presentation.formatting import (
     blocking_run_text,
@@ -76,7 +77,7 @@ def follow_run(
         Exit code of the command: 0 finished or stopped, 1 failed, 2 paused by itself as its code
         cannot be used, 130 interrupted or paused.
     """
-    console = Console(stderr=True)
+    console = Terminal(stderr=True)
     display = console if console.is_terminal and not as_json else None
     child = ensure_supervisor(store, scope=run_id, attached=True, prepared=prepared)
 
@@ -95,7 +96,7 @@ def follow_run(
     if as_json:
         print(json.dumps(summary.to_dict()))
     else:
-        Console().print(report(summary))
+        Terminal().print(report(summary))
 
     if state in ("finished", "stopped"):
         return _DONE
@@ -134,7 +135,9 @@ def _termination_as_interrupt() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _follow(store: Store, run_id: int, child: HeardProcess | None, console: Console | None) -> None:
+def _follow(
+    store: Store, run_id: int, child: HeardProcess | None, console: Terminal | None
+) -> None:
     """Return when the run has ended, or its supervisor has; until then show it on the console."""
     with contextlib.ExitStack() as stack:
         live = None
@@ -149,7 +152,7 @@ def _follow(store: Store, run_id: int, child: HeardProcess | None, console: Cons
             # A run that is running has another supervisor by now, and goes on without the child.
             if child is not None and child.poll() is not None and run.state != "running":
                 print(
-                    f"shoal: the supervisor ended unexpectedly: {end_text(child)}.",
+                    f"shoal: the supervisor ended unexpectedly: {visible(end_text(child))}.",
                     file=sys.stderr,
                 )
                 return
@@ -199,7 +202,7 @@ def _live_view(summary: Summary, ahead: RunView | None) -> RenderableType:
     grid.add_row("Time", _time_text(summary))
     return Panel(
         grid,
-        title=Text(f"Run {run.id} · {run.name} · {settings.preset} · {run.state}"),
+        title=Text(f"Run {run.id} · {visible(run.name)} · {settings.preset} · {run.state}"),
         title_align="left",
         border_style="cyan",
         width=_WIDTH,

@@ -7,6 +7,7 @@ import os
 import sys
 
 from shoal._version import __version__
+from shoal.cli.terminal import visible
 from shoal.errors import SettingsError
 from shoal.system.log_level import LEVELS, VARIABLE
 
@@ -17,7 +18,7 @@ class _StandardError(logging.Handler):
     """Writes to what is standard error now, which a live display may have replaced."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        print(self.format(record), file=sys.stderr)
+        print(visible(self.format(record)), file=sys.stderr)
 
 
 def log_to_stderr(level: str) -> None:

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
-from rich.console import Console
 
 from shoal.cli.access_commands import app as access_commands
 from shoal.cli.analysis_commands import app as analysis_commands
@@ -70,6 +69,7 @@ from shoal.cli.options import (
 from shoal.cli.problem_commands import app as problem_commands
 from shoal.cli.run_commands import app as run_commands
 from shoal.cli.store_commands import app as store_commands
+from shoal.cli.terminal import Terminal, accept_any_text, echo, visible
 from shoal.errors import ShoalError
 from shoal.orchestration.launcher import prepared_supervisor
 
@@ -104,7 +104,7 @@ def _print_version(wanted: bool) -> None:
     if wanted:
         from shoal._version import __version__
 
-        typer.echo(f"shoal {__version__}")
+        echo(f"shoal {__version__}")
         raise typer.Exit
 
 
@@ -197,7 +197,7 @@ def run(
             run_id, _ = opened.add_run(search.subject, search.settings, name=search.name)
             if not as_json:
                 for note in notes_of(search.subject, search.settings):
-                    typer.echo(f"Note: {note}", err=True)
+                    echo(f"Note: {note}", err=True)
             raise typer.Exit(follow_run(opened, run_id, as_json=as_json, prepared=prepared))
 
 
@@ -250,9 +250,9 @@ def check(
     if as_json:
         columns = [asdict(fact) for fact in facts]
         findings = [finding.to_dict() for finding in diagnosis.findings]
-        typer.echo(json.dumps({"columns": columns, "findings": findings}))
+        echo(json.dumps({"columns": columns, "findings": findings}))
     else:
-        Console().print(findings_table(facts, diagnosis.findings))
+        Terminal().print(findings_table(facts, diagnosis.findings))
 
     if diagnosis.bad:
         raise typer.Exit(2)
@@ -332,10 +332,11 @@ def main() -> None:
     """The `shoal` command: a `ShoalError` becomes a message and its exit code."""
     # Imports make many objects that stay, and each collection would look at all of them again.
     gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
+    accept_any_text()
     try:
         app()
     except ShoalError as error:
-        print(f"shoal: {error}", file=sys.stderr)
+        print(f"shoal: {visible(str(error))}", file=sys.stderr)
         raise SystemExit(error.exit_code) from None
     except KeyboardInterrupt:
         raise SystemExit(130) from None

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from shoal.cli.options import JsonOption, RunArgument, StoreOption
+from shoal.cli.terminal import echo
 from shoal.errors import ModelError, SettingsError
 
 if TYPE_CHECKING:
@@ -41,16 +42,16 @@ def export(
     files = sorted(path.name for path in folder.iterdir())
 
     if not has_champion:
-        typer.echo(
+        echo(
             f"Note: Run {view.id} is {view.state}, and has named no champion. This is its best "
             "genome so far, not a confirmed champion.",
             err=True,
         )
     if as_json:
         answer = {"folder": str(folder), "files": files, "champion": has_champion}
-        typer.echo(json.dumps(answer))
+        echo(json.dumps(answer))
     else:
-        typer.echo(f"{folder}: {', '.join(files)}")
+        echo(f"{folder}: {', '.join(files)}")
 
 
 @app.command()
@@ -73,11 +74,10 @@ def play(
     The scenarios are new to the policy. A simulation of your own is imported from this machine, if
     its file is still the one that the policy was trained in.
     """
-    from rich.console import Console
-
     from shoal.analysis.film import check_pictures_installed
     from shoal.analysis.play import film_policy, play_policy
     from shoal.cli.episodes import episode_view, played_to_dict
+    from shoal.cli.terminal import Terminal
 
     if frames is not None:
         check_pictures_installed()
@@ -89,11 +89,11 @@ def play(
         answer = played_to_dict(played)
         if frames is not None:
             answer["frames"] = str(frames)
-        typer.echo(json.dumps(answer))
+        echo(json.dumps(answer))
         return
-    Console().print(episode_view(played))
+    Terminal().print(episode_view(played))
     if frames is not None:
-        typer.echo(f"{frames}: the first episode, {frames.stat().st_size:,} bytes")
+        echo(f"{frames}: the first episode, {frames.stat().st_size:,} bytes")
 
 
 def _check_folder(option: str, file: Path) -> None:
@@ -167,13 +167,13 @@ def animate(
             "repeat": number,
             "iterations": recorded.iterations,
         }
-        typer.echo(json.dumps(written))
+        echo(json.dumps(written))
         return
-    typer.echo(f"Genome {name}, repeat {number}, {recorded.iterations:,} iterations.")
+    echo(f"Genome {name}, repeat {number}, {recorded.iterations:,} iterations.")
     shown = shown_loss(film.metric)
     ended = f"{shown.one} of {shown.number(film.loss):.6g}"
-    typer.echo(f"It ended with a {ended}{_exactness_text(film, shown)}.")
-    typer.echo(f"{to}: {len(film.frames)} frames, {to.stat().st_size:,} bytes")
+    echo(f"It ended with a {ended}{_exactness_text(film, shown)}.")
+    echo(f"{to}: {len(film.frames)} frames, {to.stat().st_size:,} bytes")
 
 
 def _exactness_text(film: Replay, shown: ShownLoss) -> str:
@@ -235,10 +235,10 @@ def predict(
         ) from None
 
     for column, unseen in prediction.unseen.items():
-        typer.echo(f"Note: {data}: {unseen.sentence(column)}", err=True)
+        echo(f"Note: {data}: {unseen.sentence(column)}", err=True)
     rows = len(prediction.values)
     if as_json:
         cells = {column: unseen.cells for column, unseen in prediction.unseen.items()}
-        typer.echo(json.dumps({"rows": rows, "out": str(out), "unseen": cells}))
+        echo(json.dumps({"rows": rows, "out": str(out), "unseen": cells}))
     else:
-        typer.echo(f"{rows} predictions written to {out}")
+        echo(f"{rows} predictions written to {out}")

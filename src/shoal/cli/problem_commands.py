@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 
 from shoal.cli.options import (
     JsonOption,
@@ -18,6 +17,7 @@ from shoal.cli.options import (
     TargetOption,
     TaskOption,
 )
+from shoal.cli.terminal import Terminal, echo
 from shoal.errors import ProblemError, SettingsError
 
 if TYPE_CHECKING:
@@ -76,11 +76,11 @@ def check_problem(
     found = check_named(reference, seconds, options=options, table=table, columns=called)
 
     if as_json:
-        typer.echo(json.dumps(found.to_dict()))
+        echo(json.dumps(found.to_dict()))
     else:
         from shoal.cli.tables import problem_table
 
-        Console().print(problem_table(found))
+        Terminal().print(problem_table(found))
     if found.bad:
         raise typer.Exit(2)
 
@@ -129,9 +129,9 @@ def code(
 
     if as_json:
         written = {"run": number, "file": str(to), "sha256": recorded.sha256}
-        typer.echo(json.dumps(written))
+        echo(json.dumps(written))
     else:
-        typer.echo(f"{to} has the code of run {number}, which was {_printable(recorded.reference)}")
+        echo(f"{to} has the code of run {number}, which was {recorded.reference}")
 
 
 def show_code(run: str, store: str | None, as_json: bool) -> None:
@@ -144,12 +144,12 @@ def show_code(run: str, store: str | None, as_json: bool) -> None:
             "sha256": recorded.sha256,
             "code": recorded.text,
         }
-        typer.echo(json.dumps(values))
+        echo(json.dumps(values))
         return
 
-    typer.echo(f"Run {number} began with {_printable(recorded.reference)}")
-    typer.echo(f"SHA-256 {recorded.sha256}\n")
-    typer.echo(_printable(recorded.text))
+    echo(f"Run {number} began with {recorded.reference}")
+    echo(f"SHA-256 {recorded.sha256}\n")
+    echo(recorded.text)
 
 
 def _recorded_code(run: str, store: str | None, setting: str | None = None) -> tuple[int, Code]:
@@ -159,17 +159,6 @@ def _recorded_code(run: str, store: str | None, setting: str | None = None) -> t
     with open_store(store, create=False) as opened:
         view = opened.run(run)
     return view.id, recorded_code(view.id, view.problem, setting)
-
-
-def _printable(text: str) -> str:
-    """Without what could command a terminal: the text may be anybody's."""
-    shown = []
-    for letter in text.replace("\r\n", "\n"):
-        if letter.isprintable() or letter in "\n\t":
-            shown.append(letter)
-        else:
-            shown.append("\N{REPLACEMENT CHARACTER}")
-    return "".join(shown)
 
 
 def _write(path: Path, content: bytes, force: bool) -> None:

@@ -7,9 +7,9 @@ import sys
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
-from rich.console import Console
 
 from shoal.cli.options import JsonOption, LogLevelOption, RunArgument, StoreOption, apply_log_level
+from shoal.cli.terminal import Terminal, echo
 from shoal.errors import SettingsError
 from shoal.orchestration.launcher import prepared_supervisor
 
@@ -31,11 +31,11 @@ def runs(store: StoreOption = None, as_json: JsonOption = False) -> None:
             views = opened.runs()
 
     if as_json:
-        typer.echo(json.dumps({"runs": [run_row(view) for view in views]}))
+        echo(json.dumps({"runs": [run_row(view) for view in views]}))
     elif views:
-        Console().print(runs_table(views))
+        Terminal().print(runs_table(views))
     else:
-        typer.echo(f"No runs in {shown_address(store)}. Start one: shoal run")
+        echo(f"No runs in {shown_address(store)}. Start one: shoal run")
 
 
 @app.command()
@@ -62,9 +62,9 @@ def show(
         summary = summarise(opened, run)
 
     if as_json:
-        typer.echo(json.dumps(summary.to_dict()))
+        echo(json.dumps(summary.to_dict()))
     else:
-        Console().print(report(summary))
+        Terminal().print(report(summary))
 
 
 @app.command()
@@ -95,11 +95,11 @@ def _print_state(view: RunView, command: str, as_json: bool) -> None:
     from shoal.cli.tables import run_row
 
     if as_json:
-        typer.echo(json.dumps(run_row(view)))
+        echo(json.dumps(run_row(view)))
         return
     # The owner of a running run applies a command within a second or so.
     waiting = f", told to {command}" if command in view.pending else ""
-    typer.echo(f"Run {view.id}: {view.state}{waiting}.")
+    echo(f"Run {view.id}: {view.state}{waiting}.")
 
 
 @app.command()
@@ -166,9 +166,9 @@ def delete(
         opened.delete(view.id)
 
     if as_json:
-        typer.echo(json.dumps({"run": view.id, "state": "deleted"}))
+        echo(json.dumps({"run": view.id, "state": "deleted"}))
     else:
-        typer.echo(f"Run {view.id} is deleted.")
+        echo(f"Run {view.id} is deleted.")
 
 
 def _ask_to_delete(view: RunView) -> None:

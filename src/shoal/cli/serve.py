@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 
+from shoal.cli.terminal import visible
 from shoal.dashboard.network_access import EVERYWHERE, LOOPBACK, ServerAccess
 from shoal.dashboard.server.launch import address, dashboard_process, free_port, wait_until_up
 from shoal.data import load_dataset
@@ -83,7 +84,7 @@ def serve(
         if place is not None:
             where = service.start_dashboard(*place, access or ServerAccess())
         print(f"Shoal is running: {where}")
-        print(f"Store: {store.url}")
+        print(f"Store: {visible(store.url)}")
         print("Ctrl-C stops it; everything is kept.", flush=True)
 
         while not leave.wait(_WATCH_SECONDS):
@@ -132,7 +133,7 @@ class _Service:
         if self._supervisor is not None:
             if self._supervisor.poll() is None:
                 return
-            self._count_end(end_text(self._supervisor))
+            self._count_end(visible(end_text(self._supervisor)))
             self.start_supervisor()
             return
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from shoal.cli.options import JsonOption, StoreOption
+from shoal.cli.terminal import Terminal, echo
 
 app = typer.Typer()
 
@@ -33,9 +33,9 @@ def backup(
         copied_runs = back_up(opened, to)
 
     if as_json:
-        typer.echo(json.dumps({"file": str(to), "runs": copied_runs}))
+        echo(json.dumps({"file": str(to), "runs": copied_runs}))
     else:
-        typer.echo(f"{to}: {copied_runs} runs.")
+        echo(f"{to}: {copied_runs} runs.")
 
 
 @app.command()
@@ -53,9 +53,9 @@ def restore(
         address = opened.url
 
     if as_json:
-        typer.echo(json.dumps({"store": address, "runs": copied_runs}))
+        echo(json.dumps({"store": address, "runs": copied_runs}))
     else:
-        typer.echo(f"{address}: {copied_runs} runs.")
+        echo(f"{address}: {copied_runs} runs.")
 
 
 @app.command()
@@ -70,9 +70,9 @@ def doctor(store: StoreOption = None, as_json: JsonOption = False) -> None:
     checks = examine(store)
 
     if as_json:
-        typer.echo(json.dumps({"checks": [check.to_dict() for check in checks]}))
+        echo(json.dumps({"checks": [check.to_dict() for check in checks]}))
     else:
-        Console().print(doctor_table(checks))
+        Terminal().print(doctor_table(checks))
 
     if any(check.status == "bad" for check in checks):
         raise typer.Exit(1)
@@ -101,9 +101,9 @@ def bench(
     result = benchmark()
 
     if as_json:
-        typer.echo(json.dumps(result.to_dict()))
+        echo(json.dumps(result.to_dict()))
     else:
-        Console().print(bench_table(result))
+        Terminal().print(bench_table(result))
 
 
 def _bench_problem(reference: str, as_json: bool) -> None:
@@ -112,6 +112,6 @@ def _bench_problem(reference: str, as_json: bool) -> None:
 
     found = problem_paces(reference)
     if as_json:
-        typer.echo(json.dumps(found.to_dict()))
+        echo(json.dumps(found.to_dict()))
     else:
-        Console().print(paces_table(found))
+        Terminal().print(paces_table(found))

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
@@ -20,6 +21,7 @@ from shoal.analysis.score_rows import (
     shown_metrics,
 )
 from shoal.analysis.summary import Best, Summary
+from shoal.cli.terminal import visible
 from shoal.presentation.formatting import (
     bounds_text,
     difference_text,
@@ -64,6 +66,20 @@ _HEADS = {
     "simulation": ("All its policies", "The one that acts"),
     "function": ("Best value",),
 }
+
+# The columns of `shoal runs`. Only the one of names may wrap, and so gives way where it is narrow.
+_AMOUNT: dict[str, Any] = {"justify": "right", "no_wrap": True}
+_RUN_COLUMNS: dict[str, dict[str, Any]] = {
+    "Run": _AMOUNT,
+    "Name": {"max_width": 16},
+    "State": {"no_wrap": True},
+    **dict.fromkeys(("Gen.", "Trainings", "Best", "Time"), _AMOUNT),
+    "Started": {"no_wrap": True},
+}
+_LEFT_OUT_FIRST = ("Started", "Time", "Trainings", "Gen.", "Best")
+# Columns of the terminal that names have at least, with the space beside them.
+_SHORTEST_NAME = 10
+_ANY_WIDTH = 1_000
 
 _CHAMPION_STYLE = "bold green"
 # Terminals have no orange and no gray of their own; other colours have the same name.
@@ -118,7 +134,7 @@ def report(summary: Summary) -> RenderableType:
 
     return Panel(
         Group(*parts),
-        title=Text(f"Run {run.id} · {run.name} · {run.settings.preset}"),
+        title=Text(f"Run {run.id} · {visible(run.name)} · {run.settings.preset}"),
         title_align="left",
         border_style="dim",
     )
@@ -253,34 +269,56 @@ def run_row(run: RunView) -> dict[str, Any]:
     return row
 
 
-def runs_table(runs: Sequence[RunView]) -> Table:
+def runs_table(runs: Sequence[RunView]) -> RenderableType:
     """`shoal runs`. Where runs have different metrics, scores have their metric below them."""
-    several_metrics = len({run.metric for run in runs if run.best_score is not None}) > 1
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    # The terminal may be narrower than the table. Only the column of names gives way then, since it
-    # alone may wrap; the names themselves are cut instead.
-    table.add_column("Run", justify="right", no_wrap=True)
-    table.add_column("Name", max_width=16)
-    table.add_column("State", no_wrap=True)
-    for name in ("Gen.", "Trainings", "Best", "Time"):
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("Started", no_wrap=True)
+    return _RunsTable(runs)
 
-    for run in runs:
-        best = Text("-" if run.best_score is None else score_text(run.best_score, run.metric))
-        if several_metrics and run.best_score is not None:
-            best.append(f"\n{shortened(run.metric.name, _METRIC_WIDTH)}", "dim")
-        table.add_row(
-            str(run.id),
-            Text(run.name, no_wrap=True, overflow="ellipsis"),
-            state_text(run.state),
-            f"{run.generations}/{run.settings.generations}",
-            f"{run.evaluations:,}",
-            best,
-            duration(run.seconds),
-            datetime.fromtimestamp(run.created).strftime("%m-%d %H:%M"),
-        )
-    return table
+
+@dataclass(frozen=True, slots=True)
+class _RunsTable:
+    """The columns that there is room for. The number and the state always stay."""
+
+    runs: Sequence[RunView]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Names are cut first, then columns are left out."""
+        names = list(_RUN_COLUMNS)
+        for left_out in _LEFT_OUT_FIRST:
+            others = self._table([name for name in names if name != "Name"])
+            wide = options.update(max_width=_ANY_WIDTH)
+            needed = console.measure(others, options=wide).minimum
+            if needed + _SHORTEST_NAME <= options.max_width:
+                break
+            names.remove(left_out)
+        yield self._table(names)
+
+    def _table(self, names: Sequence[str]) -> Table:
+        table = Table(box=None, header_style="bold", pad_edge=False)
+        for name in names:
+            table.add_column(name, **_RUN_COLUMNS[name])
+
+        with_metric = len({run.metric for run in self.runs if run.best_score is not None}) > 1
+        for run in self.runs:
+            cells = _run_cells(run, with_metric=with_metric)
+            table.add_row(*(cells[name] for name in names))
+        return table
+
+
+def _run_cells(run: RunView, *, with_metric: bool) -> dict[str, str | Text]:
+    """A run in the columns of `shoal runs`."""
+    best = Text("-" if run.best_score is None else score_text(run.best_score, run.metric))
+    if with_metric and run.best_score is not None:
+        best.append(f"\n{shortened(run.metric.name, _METRIC_WIDTH)}", "dim")
+    return {
+        "Run": str(run.id),
+        "Name": Text(visible(run.name), no_wrap=True, overflow="ellipsis"),
+        "State": state_text(run.state),
+        "Gen.": f"{run.generations}/{run.settings.generations}",
+        "Trainings": f"{run.evaluations:,}",
+        "Best": best,
+        "Time": duration(run.seconds),
+        "Started": datetime.fromtimestamp(run.created).strftime("%m-%d %H:%M"),
+    }
 
 
 # What was trained again

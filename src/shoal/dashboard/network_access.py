@@ -20,12 +20,12 @@ from urllib.parse import urlsplit
 from shoal.auth import (
     Account,
     Role,
-    SessionManager,
     default_file,
     new_token,
     read_accounts,
     token_digest,
 )
+from shoal.auth.sessions import SessionManager
 from shoal.errors import SettingsError
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")

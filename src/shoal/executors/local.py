@@ -32,7 +32,7 @@ from shoal.problems.base import Problem, ShippedProblem
 from shoal.pso.engines import cores, get_engine
 from shoal.pso.engines.base import Engine
 from shoal.system import forkserver
-from shoal.system.process import SINGLE_THREADED
+from shoal.system.process import SAFE_PATH, SINGLE_THREADED, environment, forget_safe_path
 from shoal.system.shortage import is_shortage
 
 # Jobs that a worker does, on average, before new workers take the places of all.
@@ -90,6 +90,8 @@ class LocalExecutor(Executor):
         # When a future was first seen running, in monotonic seconds; some wait in a queue first.
         self._begun: dict[Future[Any], float] = {}
 
+        # How many workers there are at present: no more than there were jobs.
+        self._started = 0
         # How many jobs the present workers have done.
         self._done = 0
         # Memory of each present worker after its first job, in bytes.
@@ -112,8 +114,8 @@ class LocalExecutor(Executor):
 
     def submit(self, job: Job) -> None:
         """See `Executor.submit`."""
+        # It begins with the next `poll`, when it is known how many workers there is work for.
         self._queue.add(job)
-        self._feed()
 
     def poll(self, timeout: float) -> list[Outcome]:
         """See `Executor.poll`."""
@@ -206,6 +208,8 @@ class LocalExecutor(Executor):
         if self._pool is None and not forkserver.is_ready():
             return
 
+        if self._pool is not None and self._started < self._useful():
+            self._worn = True
         if self._worn:
             if self._running:
                 return
@@ -248,22 +252,29 @@ class LocalExecutor(Executor):
 
     def _submitted(self, job: Job) -> Future[Any]:
         if self._pool is None:
-            self._make_pool()
+            self._make_pool(self._useful(1))
         assert self._pool is not None
         # Its id is a name for the job, which is held until it is done.
         submitted: Future[Any] = self._pool.submit(_work, job, id(job))
         return submitted
 
-    def _make_pool(self) -> None:
-        _log.debug("%d workers are started", self._workers)
-        self._pool = ProcessPoolExecutor(
-            self._workers,
-            context=forkserver.CONTEXT,
-            initializer=_start_worker,
-            initargs=(self._problem, self._progress.folder),
-            env=SINGLE_THREADED,
-        )
-        self._ready = self._pool.submit(os.getpid)
+    def _useful(self, taken: int = 0) -> int:
+        """How many workers have something to do, with jobs that were taken and not yet started."""
+        return min(self._workers, taken + len(self._queue) + len(self._running))
+
+    def _make_pool(self, workers: int) -> None:
+        _log.debug("%d workers are started", workers)
+        self._started = workers
+        # What the pool starts for itself, it starts now.
+        with environment(SAFE_PATH):
+            self._pool = ProcessPoolExecutor(
+                workers,
+                context=forkserver.CONTEXT,
+                initializer=_start_worker,
+                initargs=(self._problem, self._progress.folder),
+                env=SINGLE_THREADED | SAFE_PATH,
+            )
+            self._ready = self._pool.submit(os.getpid)
 
     def _end_late(self) -> list[Outcome]:
         """End the workers when a job of one hangs; what ran beside it runs again."""
@@ -363,6 +374,7 @@ def _start_worker(problem: ShippedProblem, folder: Path | None) -> None:
     """Prepare a worker process; ``folder`` is where it writes how far it is, if anywhere."""
     # A worker's jobs have nothing else in common.
     global _problem, _engine, _writer, _refusal  # noqa: PLW0603
+    forget_safe_path()
     try:
         _problem = problem.in_worker()
     except (ProblemError, SimulationError) as error:

@@ -9,7 +9,7 @@ import gc
 import logging
 import sys
 
-from shoal.system.process import gc_paused
+from shoal.system.process import forget_safe_path, gc_paused
 
 with gc_paused():
     import numpy as np
@@ -23,6 +23,7 @@ with gc_paused():
     from shoal.pso.swarm import TrainingTask
 
 _log = logging.getLogger(__name__)
+forget_safe_path()
 
 # The smallest training that there is: it loads or compiles every kernel.
 _x = np.zeros((1, 1), np.float32)

@@ -169,7 +169,7 @@ class Connection:
         with environment(variables):
             self.ray = _imported()
             with _reported("does not start"):
-                self.ray.init("local", **options, **_QUIET)
+                self.ray.init("local", job_config=_job(self.ray), **options, **_QUIET)
 
     def _join(self, address: str) -> None:
         """Connect to a cluster that is there."""
@@ -189,7 +189,7 @@ class Connection:
         os.environ.setdefault("RAY_AUTH_MODE", "token")
         self.ray = _imported()
         with _reported(f"refuses us at {address}"):
-            self.ray.init(address, **_QUIET)
+            self.ray.init(address, job_config=_job(self.ray), **_QUIET)
 
 
 def _short_folder() -> Path:
@@ -218,6 +218,13 @@ def _imported() -> Any:
         )
     ray._raylet.get_authentication_mode()
     return ray
+
+
+def _job(ray: Any) -> Any:
+    """What Ray is to know of us."""
+    # Of any other job Ray puts the current folder first where its workers import from, and a user
+    # may have a queue.py there.
+    return ray.job_config.JobConfig(_client_job=True)
 
 
 def _answers(address: str) -> bool:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
 import logging
 import os
 import shutil
 import tempfile
+import time
 import zipfile
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -41,15 +44,19 @@ from shoal.tuning.champion import Champion
 _log = logging.getLogger(__name__)
 
 REPORT = "report.html"
+MODEL = "model.json"
 FILES = (
     "genome.json",
     "settings.toml",
-    "model.json",
+    MODEL,
     "weights.npz",
     "predict.py",
     "evaluations.csv",
     REPORT,
 )
+# How the folder begins in which an export is written, and when nobody writes there any more.
+_UNFINISHED = ".shoal-export-"
+_ABANDONED_SECONDS = 3600.0
 # Of files in an archive. Without it some programs unpack files that nobody may read.
 _READABLE_BY_ALL = 0o644 << 16
 
@@ -106,15 +113,39 @@ def export_run(
 def _write(contents: Mapping[str, bytes], target: Path) -> None:
     """Write all files beside the folder, and move them there once they are whole."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".shoal-export-") as folder:
+    _remove_leftovers(target.parent)
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=_UNFINISHED) as folder:
+        # One in it, as others may read that.
+        whole = Path(folder) / "whole"
+        whole.mkdir()
         for name, content in contents.items():
-            with (Path(folder) / name).open("wb") as file:
+            with (whole / name).open("wb") as file:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
-        target.mkdir(exist_ok=True)
-        for name in contents:
-            shutil.move(Path(folder) / name, target / name)
+
+        if target.exists():
+            _replace_files(whole, target)
+        else:
+            whole.rename(target)
+
+
+def _replace_files(whole: Path, target: Path) -> None:
+    """Move all files, such that no moment of it leaves the model of one run with another's weights.
+
+    A model of an earlier version does not know which weights are its own.
+    """
+    (target / MODEL).unlink(missing_ok=True)
+    for file in sorted(whole.iterdir(), key=lambda file: file.name == MODEL):
+        file.replace(target / file.name)
+
+
+def _remove_leftovers(parent: Path) -> None:
+    """Remove what exports have left that were killed."""
+    for folder in parent.glob(f"{_UNFINISHED}*"):
+        with suppress(OSError):
+            if time.time() - folder.stat().st_mtime > _ABANDONED_SECONDS:
+                shutil.rmtree(folder)
 
 
 def archive(store: Store, run_id: int | str) -> bytes:
@@ -232,8 +263,7 @@ def _table_contents(
     settings = settings_toml(run.settings, dataset.options, dataset.name)
     return {
         "settings.toml": settings.encode(errors="replace"),
-        "model.json": _json(_model(champion, problem, run.id)),
-        "weights.npz": _weights(champion.weights),
+        **_with_weights(_model(champion, problem, run.id), champion.weights),
         "predict.py": Path(standalone.__file__).read_bytes(),
         REPORT: _report(store, run, champion, problem),
         **_card_contents(champion, problem),
@@ -264,8 +294,7 @@ def _policy_contents(run: RunView, champion: Champion, problem: Problem) -> dict
     return {
         "settings.toml": settings.encode(errors="replace"),
         "problem.json": _json(problem.to_dict()),
-        "model.json": _json(policy_model(champion, problem, run.id)),
-        "weights.npz": _weights(acting_weights(champion)),
+        **_with_weights(policy_model(champion, problem, run.id), acting_weights(champion)),
         **policy_programs(),
     }
 
@@ -342,10 +371,13 @@ def _json(value: object) -> bytes:
     return f"{text}\n".encode()
 
 
-def _weights(weights: NDArray[np.float32]) -> bytes:
+def _with_weights(model: Mapping[str, object], weights: NDArray[np.float32]) -> dict[str, bytes]:
+    """The two files of a model. The one says which other one it belongs to."""
     buffer = io.BytesIO()
     np.savez_compressed(buffer, weights=weights)
-    return buffer.getvalue()
+    content = buffer.getvalue()
+    digest = hashlib.sha256(content).hexdigest()
+    return {MODEL: _json({**model, "weights_sha256": digest}), "weights.npz": content}
 
 
 def _csv(rows: Sequence[Mapping[str, object]]) -> bytes:

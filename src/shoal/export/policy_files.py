@@ -52,6 +52,6 @@ def acting_weights(champion: Champion) -> NDArray[np.float32]:
 def policy_programs() -> dict[str, bytes]:
     """The files that run a policy without Shoal."""
     return {
-        "policy.py": Path(policy.__file__).read_bytes(),
         "shoal_network.py": Path(standalone.__file__).read_bytes(),
+        "policy.py": Path(policy.__file__).read_bytes(),
     }

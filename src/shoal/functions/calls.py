@@ -14,6 +14,7 @@ from numba.core.dispatcher import Dispatcher
 from numpy.typing import NDArray
 
 from shoal.errors import FunctionError
+from shoal.system.process import SAFE_PATH, environment, forget_safe_path
 
 # Two values of one point that differ by less, as a share of the largest value, are the same: sums
 # over rows in another order round differently.
@@ -253,6 +254,12 @@ def _mapper(workers: int | Mapper, vectorized: bool) -> Mapper:
 
     from loky import get_reusable_executor
 
-    # The executor keeps its processes for the next call, and for a minute after the last.
-    mapped: Mapper = get_reusable_executor(max_workers=workers, timeout=60).map
+    with environment(SAFE_PATH):
+        # It keeps its processes for the next call, and for a minute after the last.
+        executor = get_reusable_executor(
+            max_workers=workers, timeout=60, initializer=forget_safe_path, env=SAFE_PATH
+        )
+        # All that the executor starts, it starts with its first job.
+        executor.submit(forget_safe_path)
+    mapped: Mapper = executor.map
     return mapped

@@ -30,14 +30,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 try:
-    from shoal_network import forward  # type: ignore[import-not-found]
+    import shoal_network as network  # type: ignore[import-not-found]
 except ImportError:
-    from shoal.inference.standalone import forward
+    from shoal.inference import standalone as network
 
 # Versions of the folder's format that this file reads. The second one knows environments.
 FORMATS = (1, 2)
 # Observations further from the mean are cut off, in deviations.
 FURTHEST = 10.0
+_EXPECTED = "Expected: a folder that `shoal export` wrote for a run that solves a simulation."
 
 
 class PolicyError(ValueError):
@@ -191,18 +192,39 @@ class Stretched:
 
 
 def inputs_from_dict(about: dict[str, Any]) -> Numbers | States:
-    """From what `Numbers.to_dict` or `States.to_dict` says."""
+    """From what `Numbers.to_dict` or `States.to_dict` says. Raises errors of many kinds."""
     if "states" in about:
-        return States(about["states"], about["first"])
-    return Numbers(tuple(about["shape"]), np.array(about["mean"]), np.array(about["deviation"]))
+        return States(_count(about["states"]), int(about["first"]))
+    shape = tuple(_count(length) for length in about["shape"])
+    mean = _finite(about["mean"])
+    deviation = _finite(about["deviation"])
+    if not mean.shape == deviation.shape == (math.prod(shape),) or not (deviation > 0).all():
+        raise ValueError("mean and deviation do not fit the shape")
+    return Numbers(shape, mean, deviation)
 
 
 def actions_from_dict(about: dict[str, Any]) -> Choice | Stretched:
-    """From what `Choice.to_dict` or `Stretched.to_dict` says."""
+    """From what `Choice.to_dict` or `Stretched.to_dict` says. Raises errors of many kinds."""
     if "choices" in about:
-        return Choice(about["choices"], about["first"])
-    kind = about["dtype"]
-    return Stretched(np.array(about["low"], kind), np.array(about["high"], kind))
+        return Choice(_count(about["choices"]), int(about["first"]))
+    low = _finite(about["low"], about["dtype"])
+    high = _finite(about["high"], about["dtype"])
+    if low.shape != high.shape:
+        raise ValueError("the limits have different shapes")
+    return Stretched(low, high)
+
+
+def _count(value: object) -> int:
+    if type(value) is not int or value < 1:
+        raise ValueError(f"{value!r} is no count")
+    return value
+
+
+def _finite(values: object, kind: str = "float64") -> NDArray[Any]:
+    numbers = np.array(values, np.dtype(kind))
+    if numbers.dtype.kind != "f" or not np.isfinite(numbers).all():
+        raise ValueError("not all of them are finite numbers")
+    return numbers
 
 
 @dataclass(frozen=True, eq=False)
@@ -245,7 +267,9 @@ class ExportedPolicy:
             If the observation has another shape.
         """
         rows, is_one = self._rows(observation)
-        outputs = forward(self.weights, self.about["layers"], self.about["activation"], rows)
+        outputs = network.forward(
+            self.weights, self.about["layers"], self.about["activation"], rows
+        )
         if is_one:
             return np.asarray(outputs[0])
         return np.asarray(outputs)
@@ -307,26 +331,36 @@ def load_policy(folder: str | os.PathLike[str] = ".") -> ExportedPolicy:
     """
     place = Path(folder)
     try:
-        about = json.loads((place / "model.json").read_text(encoding="utf-8"))
-        with np.load(place / "weights.npz", allow_pickle=False) as archive:
-            weights = archive["weights"]
-    except (OSError, ValueError, KeyError) as error:
-        raise PolicyError(
-            f"{place} holds no policy: {error}. Expected: a folder that `shoal export` wrote for a "
-            "run that solves a simulation."
-        ) from None
+        about = network.read_description(place)
+        if about.get("kind") != "policy" or about.get("format") not in FORMATS:
+            raise PolicyError(f"model.json is no policy of a known format. {_EXPECTED}")
+        weights = network.read_weights(place, about)[0]
+        inputs, actions = _ends(about)
+    except ValueError as error:
+        raise PolicyError(f"{place} holds no policy: {error}") from None
+    return ExportedPolicy(about, weights, inputs, actions)
 
-    if about.get("kind") != "policy" or about.get("format") not in FORMATS:
-        raise PolicyError(
-            f"{place}/model.json is no policy of a known format. Expected: one that "
-            "`shoal export` wrote."
-        )
-    weights = np.asarray(weights, dtype=np.float32)[0]
+
+def _ends(about: dict[str, Any]) -> tuple[Numbers | States | None, Choice | Stretched | None]:
+    """What a network sees of an environment, and what its outputs mean; None of other simulations.
+
+    Raises PolicyError if they do not fit the network.
+    """
     environment = about.get("environment")
     if environment is None:
-        return ExportedPolicy(about, weights)
-    inputs = inputs_from_dict(environment["inputs"])
-    return ExportedPolicy(about, weights, inputs, actions_from_dict(environment["actions"]))
+        return None, None
+    try:
+        inputs = inputs_from_dict(environment["inputs"])
+        actions = actions_from_dict(environment["actions"])
+    except (ArithmeticError, KeyError, TypeError, ValueError) as error:
+        raise PolicyError(
+            f"model.json describes no environment ({type(error).__name__}: {error}). {_EXPECTED}"
+        ) from None
+
+    layers = about["layers"]
+    if (inputs.size, actions.size) != (layers[0], layers[-1]):
+        raise PolicyError(f"the environment in model.json does not fit the network. {_EXPECTED}")
+    return inputs, actions
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

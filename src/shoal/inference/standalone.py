@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import csv
 import datetime
+import hashlib
 import io
 import json
 import math
@@ -27,7 +28,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice, pairwise
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,6 +62,7 @@ _CONTROLS_IN_TEXT = "\t\n\r\v\f\x1a"
 
 _SURROGATES = re.compile("[\udc80-\udcff]+")
 _BEYOND_ASCII = re.compile("[^\x00-\x7f\udc80-\udcff]+")
+_EXPORT_AGAIN = "export the model again, and keep its files together"
 _FORMULA_START = ("=", "+", "-", "@", "\t", "\r")
 
 # The first bytes of files that are often taken for tables.
@@ -501,6 +503,12 @@ MOMENT = re.compile(
     r"(?:(?:[T ] ?\+?)?(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second_of>\d{2}(?:\.\d+)?))?"
     r"(?: ?(?P<half>[AaPp])\.?[Mm]\.?)?(?: ?(?:Z|UTC|[+-]\d{2}:?\d{2}))?)?"
 )
+# What `to_days` tells apart, and how each may be written.
+_MOMENTS = {
+    "date": "2024-01-31 or 2024-01-31 12:30",
+    "time": "12:30",
+    "duration": "3 days 04:30:00",
+}
 # Those that Python itself reads quickly, and in all its versions alike.
 _USUAL_MOMENT = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d:\d\d)?")
 
@@ -634,10 +642,9 @@ def _days_of(name: str, row: int, text: str, reads: str, day_first: bool | None)
 
     found = to_days(text, day_first)
     if found is None or found[0] != reads:
-        example = {"date": "2024-01-31 or 2024-01-31 12:30", "time": "12:30"}
         raise TableError(
             f"row {row + 2}, column {name!r}: {text[:60]!r} is not a {reads} that can be read.",
-            expected=f"a {reads} such as {example.get(reads, '3 days 04:30:00')}",
+            expected=f"a {reads} such as {_MOMENTS[reads]}",
             remedy="correct the cell, or leave it empty if its value is missing",
         )
     return found[1]
@@ -1451,7 +1458,7 @@ def forward(
     >>> forward(np.array([10.0, 100.0, 0.5], dtype=np.float32), [2, 1], "tanh", x)
     array([[210.5]], dtype=float32)
     """
-    needed = sum(inputs * outputs + outputs for inputs, outputs in pairwise(layers))
+    needed = _weights_of(layers)
     if weights.shape != (needed,) or activation not in ACTIVATIONS:
         names = ", ".join(ACTIVATIONS)
         raise TableError(
@@ -1560,16 +1567,12 @@ class Prediction:
     unseen: Mapping[str, Unseen] = field(default_factory=dict)
 
 
-# What reading a damaged model may raise.
-_DAMAGE = (
-    OSError,
-    ValueError,
-    KeyError,
-    TypeError,
-    IndexError,
-    EOFError,
-    zipfile.BadZipFile,
-)
+# Files -> a model
+
+# More than any model of Shoal has. What a header only claims to hold is never made room for.
+_MAX_DESCRIPTION_BYTES = 32 * 2**20
+_MAX_WEIGHTS = 2**28
+_MAX_LAYERS = 100
 
 
 def load_model(folder: str | os.PathLike[str]) -> Model:
@@ -1586,28 +1589,123 @@ def load_model(folder: str | os.PathLike[str]) -> Model:
         If a file is missing, damaged, or of a format that this file does not know.
     """
     folder = Path(folder)
+    description = read_description(folder)
+    _check_format(folder, description.get("format"))
+    _check_kind(folder, description)
+    _check_encoder(description)
+    weights = read_weights(folder, description)
+    _check_shares(description.get("shares"), len(weights))
+    return Model(description, weights)
 
+
+def read_description(folder: Path) -> dict[str, Any]:
+    """What model.json says. Raises TableError if it is missing or no JSON object."""
+    content = _content(folder / "model.json", _MAX_DESCRIPTION_BYTES)
     try:
-        description = json.loads((folder / "model.json").read_text(encoding="utf-8"))
-        _check_format(folder, description["format"])
-        _check_kind(folder, description)
-        weights = _read_weights(folder / "weights.npz")
-        _check_model(description, weights)
+        description = json.loads(content)
+    # Lists in lists in lists end in the latter.
+    except (ValueError, RecursionError) as error:
+        raise _damaged("model.json", str(error)) from None
+    if not isinstance(description, dict):
+        raise _damaged("model.json", f"it holds {_shown(description)}")
+    return description
+
+
+def read_weights(folder: Path, description: Mapping[str, Any]) -> NDArray[np.float32]:
+    """The weights (networks, D) of the networks that a description has.
+
+    Parameters
+    ----------
+    folder
+        The folder of ``weights.npz``.
+    description
+        What model.json says: ``layers``, ``activation`` and, if it is there, the number of
+        ``networks`` and the ``weights_sha256`` of the file.
+
+    Raises
+    ------
+    TableError
+        If the layers are none, or the file is missing, damaged or of another model.
+    """
+    needed = _size_of_network(description)
+    content = _content(folder / "weights.npz", 8 * _MAX_WEIGHTS)
+
+    # Earlier versions recorded none.
+    digest = description.get("weights_sha256")
+    if digest not in (None, hashlib.sha256(content).hexdigest()):
+        raise _damaged("weights.npz", "it is not the file that model.json was written with")
+    try:
+        weights = _array(content, needed)
     except TableError:
         raise
-    except FileNotFoundError as error:
+    # An archive that is damaged has Python and NumPy raise errors of many kinds.
+    except Exception as error:
+        raise _damaged("weights.npz", f"{type(error).__name__}: {error}") from None
+
+    if description.get("networks", len(weights)) != len(weights):
+        raise _unfitting(f"{len(weights)} networks, but {_shown(description['networks'])} expected")
+    if not np.isfinite(weights).all():
+        raise _damaged("weights.npz", "some weights are no finite numbers")
+    return weights
+
+
+def _content(path: Path, most: int) -> bytes:
+    """The bytes of a file of a model. Raises TableError."""
+    try:
+        if path.stat().st_size > most:
+            raise _damaged(path.name, f"it has over {most:,} bytes")
+        return path.read_bytes()
+    except FileNotFoundError:
         raise TableError(
-            f"{error.filename} is missing.",
+            f"{path} is missing.",
             expected="a folder that `shoal export` wrote",
-            remedy="check the path",
+            remedy="check the path, or export the model again",
         ) from None
-    except _DAMAGE as error:
-        raise TableError(
-            f"{folder}: the model cannot be read ({type(error).__name__}: {error}).",
-            expected="model.json and weights.npz",
-            remedy="export the model again, and keep its files together",
-        ) from None
-    return Model(description, weights)
+    except OSError as error:
+        raise _damaged(path.name, str(error.strerror)) from None
+
+
+def _array(content: bytes, needed: int) -> NDArray[np.float32]:
+    """The array "weights" (networks, ``needed``) of an npz file. Raises errors of many kinds."""
+    with zipfile.ZipFile(io.BytesIO(content)) as archive, archive.open("weights.npy") as file:
+        # The header first: it may claim any size.
+        if np.lib.format.read_magic(file) != (1, 0):
+            raise ValueError("another version of NumPy's format")
+        shape, is_transposed, kind = np.lib.format.read_array_header_1_0(file)
+        if len(shape) != 2 or shape[0] < 1 or shape[1] != needed:
+            raise _unfitting(f"weights {shape}, but (networks, {needed}) expected")
+        if kind.kind != "f" or math.prod(shape) > _MAX_WEIGHTS:
+            raise ValueError(f"{kind} {shape}")
+
+        size = math.prod(shape) * kind.itemsize
+        # One byte more, which is not there, has the archive compare its check sum.
+        data = file.read(size + 1)
+        if len(data) != size:
+            raise ValueError("not as much data as its header says")
+
+    order: Literal["F", "C"] = "F" if is_transposed else "C"
+    with np.errstate(over="ignore"):
+        weights = np.frombuffer(data, kind).reshape(shape, order=order).astype(np.float32)
+    return np.ascontiguousarray(weights)
+
+
+def _size_of_network(description: Mapping[str, Any]) -> int:
+    """How many weights the networks of a description have. Raises TableError."""
+    layers: Any = description.get("layers")
+    are_widths = isinstance(layers, list) and all(
+        type(width) is int and 1 <= width <= _MAX_WEIGHTS for width in layers
+    )
+    if not are_widths or not 2 <= len(layers) <= _MAX_LAYERS:
+        raise _wrong("layers", layers, f"2 to {_MAX_LAYERS} widths")
+
+    activation = description.get("activation")
+    if not isinstance(activation, str) or activation not in ACTIVATIONS:
+        raise _wrong("activation", activation, f"one of {', '.join(ACTIVATIONS)}")
+    return _weights_of(layers)
+
+
+def _weights_of(layers: Sequence[int]) -> int:
+    return sum(inputs * outputs + outputs for inputs, outputs in pairwise(layers))
 
 
 def _check_kind(folder: Path, description: Mapping[str, object]) -> None:
@@ -1622,38 +1720,186 @@ def _check_kind(folder: Path, description: Mapping[str, object]) -> None:
 def _check_format(folder: Path, model_format: object) -> None:
     if model_format not in FORMATS:
         raise TableError(
-            f"{folder}: model format {model_format!r}.",
+            f"{folder}: model format {_shown(model_format)}.",
             expected=" or ".join(map(str, FORMATS)),
             remedy="use the predict.py exported with it",
         )
 
 
-def _read_weights(path: Path) -> NDArray[np.float32]:
-    # Read whole first, so that the file is not open if it turns out to be damaged.
-    content = io.BytesIO(path.read_bytes())
-    with np.load(content, allow_pickle=False) as arrays:
-        return np.ascontiguousarray(arrays["weights"], dtype=np.float32)
+def is_number(value: Any) -> bool:
+    """Whether a value of a JSON file is a finite number."""
+    try:
+        return type(value) in (int, float) and math.isfinite(value)
+    # An integer of more than 308 digits.
+    except OverflowError:
+        return False
 
 
-def _check_model(description: Mapping[str, Any], weights: NDArray[np.float32]) -> None:
-    """Raise ValueError, or what a missing key raises, unless the parts of a model fit together."""
-    layers = description["layers"]
-    encoder = description["encoder"]
+def is_text(value: object) -> bool:
+    """Whether a value of a JSON file is a text that can be written to a file."""
+    return isinstance(value, str) and not any("\ud800" <= letter <= "\udfff" for letter in value)
 
-    outputs = 1
-    if encoder["target"]["kind"] == "classification":
-        outputs = len(encoder["target"]["classes"])
-    if encoder["target"]["kind"] == "regressions":
-        outputs = len(encoder["target"]["names"])
 
-    weights_are_sound = weights.ndim == 2 and len(weights) and np.isfinite(weights).all()
-    ends_fit = (width(encoder), outputs) == (layers[0], layers[-1])
-    if not (weights_are_sound and ends_fit):
-        raise ValueError("weights, layers and encoder do not fit each other")
+def is_list_of(is_right: Callable[[Any], bool], value: object) -> bool:
+    """Whether a value of a JSON file is a list of such values, at least of one."""
+    return isinstance(value, list) and len(value) > 0 and all(map(is_right, value))
 
-    # A table without rows tries the shapes of all layers.
-    no_rows = np.zeros((0, layers[0]), dtype=np.float32)
-    forward(weights[0], layers, description["activation"], no_rows)
+
+def _is_notation(value: Any) -> bool:
+    names = ("decimal", "unit", "example")
+    are_known = isinstance(value, dict) and all(name in names for name in value)
+    return are_known and all(map(is_text, value.values())) and value.get("decimal", ".") in _MARKS
+
+
+# What a field of a model has to be, and the words for it.
+_Rule = tuple[Callable[[Any], bool], str]
+_TRUE_OR_FALSE: _Rule = (lambda value: isinstance(value, bool), "true or false")
+_TEXT: _Rule = (is_text, "a text")
+_TEXTS: _Rule = (lambda value: is_list_of(is_text, value), "texts")
+_NUMBER: _Rule = (is_number, "a finite number")
+_NUMBERS: _Rule = (lambda value: is_list_of(is_number, value), "finite numbers")
+_DIVISOR: _Rule = (lambda value: is_number(value) and value != 0, "a finite number other than 0")
+_MAYBE_NUMBER: _Rule = (lambda value: value is None or is_number(value), "a finite number or null")
+_MAYBE_POSITIVE: _Rule = (
+    lambda value: value is None or (is_number(value) and value > 0),
+    "a finite number above 0, or null",
+)
+_CYCLES_OF_DATES: _Rule = (
+    lambda value: isinstance(value, list) and all(cycle in tuple(CYCLES) for cycle in value),
+    f"some of {', '.join(CYCLES)}",
+)
+_LEVELS: _Rule = (
+    lambda value: is_list_of(lambda level: level is None or is_text(level), value),
+    "texts, and null for missing values",
+)
+
+# The fields of each kind of column and of target that `encode`, `unscale` and `predict` read.
+_COLUMNS: dict[str, dict[str, _Rule]] = {
+    "numeric": {
+        "fill": _MAYBE_NUMBER,
+        "mean": _NUMBER,
+        "scale": _DIVISOR,
+        "missing_indicator": _TRUE_OR_FALSE,
+    },
+    "categorical": {"levels": _LEVELS},
+    "questions": {"thresholds": _NUMBERS, "missing_question": _TRUE_OR_FALSE},
+    "date": {
+        "reads": (lambda value: value in tuple(_MOMENTS), f"one of {', '.join(_MOMENTS)}"),
+        "day_first": (
+            lambda value: value is None or isinstance(value, bool),
+            "true, false or null",
+        ),
+        "cycles": _CYCLES_OF_DATES,
+        "days": _TRUE_OR_FALSE,
+        "fill": _NUMBER,
+        "mean": _NUMBER,
+        "scale": _DIVISOR,
+        "missing_indicator": _TRUE_OR_FALSE,
+    },
+}
+# Those that came with later formats.
+_LATER: dict[str, _Rule] = {
+    "log_floor": _MAYBE_POSITIVE,
+    "notation": (
+        lambda value: value is None or _is_notation(value),
+        "decimal, unit and example, or null",
+    ),
+    "truth": _TRUE_OR_FALSE,
+}
+_TARGETS: dict[str, dict[str, _Rule]] = {
+    "regression": {"offset": _NUMBER, "scale": _NUMBER},
+    "regressions": {"names": _TEXTS, "offsets": _NUMBERS, "scales": _NUMBERS},
+    "classification": {"classes": _TEXTS},
+}
+
+
+def _check_encoder(description: Mapping[str, Any]) -> None:
+    """Raise TableError unless the encoder is sound, and fits the layers."""
+    layers: Any = description.get("layers")
+    encoder = description.get("encoder")
+    if not isinstance(encoder, dict):
+        raise _wrong("encoder", encoder, "columns and a target")
+
+    columns = encoder.get("columns")
+    if not isinstance(columns, list) or not columns:
+        raise _wrong("encoder.columns", columns, "a list of columns")
+    for number, column in enumerate(columns):
+        _check_fields(f"encoder.columns[{number}]", column, _COLUMNS)
+        _check_field(f"encoder.columns[{number}]", column, "name", _TEXT)
+        for field_name, rule in _LATER.items():
+            if field_name in column:
+                _check_field(f"encoder.columns[{number}]", column, field_name, rule)
+
+    target: Any = encoder.get("target")
+    _check_fields("encoder.target", target, _TARGETS)
+    outputs = [1]
+    if target["kind"] == "classification":
+        outputs = [len(target["classes"])]
+    if target["kind"] == "regressions":
+        outputs = [len(target[name]) for name in ("names", "offsets", "scales")]
+
+    fits = isinstance(layers, list) and len(layers) > 0 and layers[0] == width(encoder)
+    if not fits or any(count != layers[-1] for count in outputs):
+        raise _unfitting(
+            f"layers {_shown(layers)}, but {width(encoder)} inputs and {outputs[0]} outputs"
+        )
+
+
+def _check_fields(place: str, value: Any, kinds: Mapping[str, Mapping[str, _Rule]]) -> None:
+    """Raise TableError unless a value has the fields of one of these kinds."""
+    kind = value.get("kind") if isinstance(value, dict) else None
+    if not isinstance(kind, str) or kind not in kinds:
+        raise _wrong(f"{place}.kind", kind, f"one of {', '.join(kinds)}")
+    for name, rule in kinds[kind].items():
+        _check_field(place, value, name, rule)
+
+
+def _check_field(place: str, values: Mapping[str, Any], name: str, rule: _Rule) -> None:
+    is_right, expected = rule
+    if name not in values or not is_right(values[name]):
+        raise _wrong(f"{place}.{name}", values.get(name), expected)
+
+
+def _check_shares(shares: Any, networks: int) -> None:
+    """Raise TableError unless ``shares`` can be the weights of a mean of as many networks."""
+    if shares is None:
+        return
+    are_weights = is_list_of(lambda share: is_number(share) and share >= 0, shares)
+    if not are_weights or len(shares) != networks or not 0 < sum(shares) < math.inf:
+        raise _wrong("shares", shares, f"{networks} numbers, none below 0 and not all 0")
+
+
+def _wrong(place: str, value: object, expected: str) -> TableError:
+    return TableError(
+        f"model.json: {place} is {_shown(value)}.", expected=expected, remedy=_EXPORT_AGAIN
+    )
+
+
+def _unfitting(what: str) -> TableError:
+    return TableError(
+        f"weights, layers and encoder do not fit each other: {what}.",
+        expected="model.json and weights.npz of one export",
+        remedy=_EXPORT_AGAIN,
+    )
+
+
+def _damaged(name: str, why: str) -> TableError:
+    return TableError(
+        f"the model cannot be read: {name}: {why}.",
+        expected="model.json and weights.npz as `shoal export` wrote them",
+        remedy=_EXPORT_AGAIN,
+    )
+
+
+def _shown(value: object) -> str:
+    """A value of a JSON file for a message, shortened."""
+    try:
+        text = ascii(value)
+    except RecursionError:
+        return "lists in lists in lists"
+    if len(text) > 60:
+        return f"{text[:60]}..."
+    return text
 
 
 def predict(
@@ -1678,33 +1924,65 @@ def predict(
     """
     if not isinstance(model, Model):
         model = load_model(model)
-    description = model.description
-    target = description["encoder"]["target"]
-    shares = description.get("shares")
-
-    x = encode(columns, description["encoder"])
-    unseen = count_unseen(columns, description["encoder"])
-    if strict and unseen:
-        column = next(iter(unseen))
+    encoder = model.description["encoder"]
+    target = encoder["target"]
+    try:
+        x = encode(columns, encoder)
+        unseen = count_unseen(columns, encoder)
+        if strict:
+            _refuse(unseen)
+        mean = _mean_output(model, target, x)
+    except MemoryError:
         raise TableError(
-            unseen[column].sentence(column),
+            "the model and the rows need more memory than there is.",
+            expected="fewer rows at once",
+            remedy="split the table",
+        ) from None
+
+    _check_finite(mean)
+    if target["kind"] != "classification":
+        return Prediction(mean, targets=tuple(target.get("names", ())), unseen=unseen)
+    classes = tuple(target["classes"])
+    likeliest = np.array(classes, dtype=np.str_)[mean.argmax(axis=1)]
+    return Prediction(likeliest, mean, classes, unseen=unseen)
+
+
+def _refuse(unseen: Mapping[str, Unseen]) -> None:
+    """Raise TableError if there are categories that training has never seen."""
+    for column, cells in unseen.items():
+        raise TableError(
+            cells.sentence(column),
             expected="categories of training",
             remedy="correct the cells, or predict without --strict (strict=False)",
         )
 
+
+def _mean_output(
+    model: Model, target: Mapping[str, Any], x: NDArray[np.float32]
+) -> NDArray[np.float64]:
+    """The mean of what a model's networks say of inputs, in the target's unit or as shares."""
+    description = model.description
     outputs = []
-    for weights in model.weights:
-        output = forward(weights, description["layers"], description["activation"], x)
-        outputs.append(unscale(output, target))
+    # What overflows is refused afterwards.
+    with np.errstate(all="ignore"):
+        for weights in model.weights:
+            output = forward(weights, description["layers"], description["activation"], x)
+            outputs.append(unscale(output, target))
+        if target["kind"] == "classification":
+            outputs = [softmax(output) for output in outputs]
+        return np.asarray(np.average(outputs, axis=0, weights=description.get("shares")))
 
-    if target["kind"] != "classification":
-        values = np.average(outputs, axis=0, weights=shares)
-        return Prediction(values, targets=tuple(target.get("names", ())), unseen=unseen)
 
-    probabilities = np.average([softmax(output) for output in outputs], axis=0, weights=shares)
-    classes = tuple(target["classes"])
-    likeliest = np.array(classes, dtype=np.str_)[probabilities.argmax(axis=1)]
-    return Prediction(likeliest, probabilities, classes, unseen=unseen)
+def _check_finite(values: NDArray[np.float64]) -> None:
+    """Raise TableError unless all predictions (rows,) or (rows, ...) are finite."""
+    is_finite = np.isfinite(values).reshape(len(values), -1).all(axis=1)
+    if not is_finite.all():
+        row = int(np.flatnonzero(~is_finite)[0])
+        raise TableError(
+            f"row {row + 2}: its prediction is no finite number.",
+            expected="values such as the model was trained on",
+            remedy="correct or remove the row",
+        )
 
 
 # Command line
@@ -1800,13 +2078,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         prediction = _predict_file(options.model, options.table, options.out, options.strict)
         write_predictions(options.out, prediction, proba=options.proba)
     except (TableError, OSError) as error:
-        print(f"predict: {options.table}: {error}", file=sys.stderr)
+        print(_printable(f"predict: {options.table}: {error}"), file=sys.stderr)
         return 2
 
     for column, cells in prediction.unseen.items():
-        print(f"predict: {options.table}: {cells.sentence(column)}", file=sys.stderr)
-    print(f"{len(prediction.values)} predictions written to {options.out}")
+        print(_printable(f"predict: {options.table}: {cells.sentence(column)}"), file=sys.stderr)
+    print(_printable(f"{len(prediction.values)} predictions written to {options.out}"))
     return 0
+
+
+def _printable(text: str) -> str:
+    """A line that any terminal can show, and that commands none."""
+    encoding = getattr(sys.stdout, "encoding", None) or "ascii"
+    shown = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
+    return shown.encode(encoding, "backslashreplace").decode(encoding)
 
 
 def _predict_file(folder: Path, table: Path, out: Path, strict: bool) -> Prediction:

@@ -14,13 +14,11 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import importlib
 import importlib.machinery
 import inspect
 import linecache
 import logging
 import sys
-import sysconfig
 import threading
 import traceback
 from collections.abc import Callable, Iterator, Mapping
@@ -31,6 +29,7 @@ from types import ModuleType
 from typing import Any
 
 from shoal.errors import CodeChangedError, ProblemError, ShoalError
+from shoal.problems.user_folders import imported_anew, is_below, is_installed
 
 _log = logging.getLogger(__name__)
 
@@ -99,8 +98,6 @@ class _Source:
 _executed: dict[str, _Source] = {}
 # Modules that are being executed right now.
 _executing: list[str] = []
-# Folders from which executed files may import.
-_roots: set[Path] = set()
 # One file is executed at a time. It may come back here, as it imports.
 _lock = threading.RLock()
 
@@ -205,15 +202,15 @@ def recorded_text(reference: str, sha256: str) -> str:
 
 
 def sha256_of_module(module: str) -> str | None:
-    """The hash of a module's file, which is found without importing anything; None without one."""
-    path = _file_of_module(module)
+    """The hash of the file that `user_folders.import_module` would import; None without one."""
+    path = _file_of_module(module, also_here=True)
     if path is None:
         return None
     return _read(module, path).sha256
 
 
 def check_module(module: str, sha256: str | None) -> None:
-    """Refuse a module that a record names, before it is imported.
+    """Refuse a module that a record names, before `user_folders.import_module` imports it.
 
     Parameters
     ----------
@@ -229,7 +226,7 @@ def check_module(module: str, sha256: str | None) -> None:
     ProblemError
         It is a part of Python, which is nobody's own code.
     """
-    path = _file_of_module(module)
+    path = _file_of_module(module, also_here=True)
     if path is None:
         return
     source = _read(module, path)
@@ -361,7 +358,7 @@ def _code(module: str, path: Path, name: str) -> Code:
 
     # Installed packages move with their environment, files of users do not.
     place = str(path)
-    if module != "__main__" and _is_installed(path):
+    if module != "__main__" and is_installed(path):
         place = module
     source = _read(place, path)
     _check_usable(source)
@@ -504,19 +501,24 @@ def _check_usable(source: _Source) -> None:
             expected="a Python file in UTF-8",
             remedy="save it in that encoding",
         ) from None
-    if _is_below(source.path, "stdlib", "platstdlib") and not _is_installed(source.path):
+    if is_below(source.path, "stdlib", "platstdlib") and not is_installed(source.path):
         raise ProblemError(
             f"{source.path} is a part of Python itself.", expected="code of your own"
         )
 
 
-def _file_of_module(name: str) -> Path | None:
-    """The Python file of a module, found as an import would; nothing is imported."""
+def _file_of_module(name: str, *, also_here: bool = False) -> Path | None:
+    """The Python file of a module, found as an import would; nothing is imported.
+
+    With ``also_here`` the current folder is the last place that is looked at.
+    """
     search: Any = None
     spec: importlib.machinery.ModuleSpec | None = None
     parts = name.split(".")
     for count in range(1, len(parts) + 1):
         spec = _spec(".".join(parts[:count]), search)
+        if spec is None and also_here and count == 1:
+            spec = importlib.machinery.PathFinder.find_spec(parts[0], [str(Path.cwd())])
         if spec is None:
             return None
         search = spec.submodule_search_locations
@@ -548,15 +550,6 @@ def _defining_file(function: Any) -> Path | None:
     if name is None or not Path(name).is_file():
         return None
     return Path(name).resolve()
-
-
-def _is_installed(path: Path) -> bool:
-    return _is_below(path, "purelib", "platlib")
-
-
-def _is_below(path: Path, *kinds: str) -> bool:
-    folders = {Path(sysconfig.get_path(kind)).resolve() for kind in kinds}
-    return any(folder in path.parents for folder in folders)
 
 
 def _package_of(path: Path) -> tuple[Path, str]:
@@ -602,7 +595,7 @@ def _module_of(source: _Source) -> ModuleType:
         _executing.append(name)
         done = False
         try:
-            with _siblings_importable(root), _compiled_code_kept_apart(source, key):
+            with imported_anew(root), _compiled_code_kept_apart(source, key):
                 _execute(source, module)
             done = True
         finally:
@@ -646,57 +639,6 @@ def _key(source: _Source) -> str:
             with contextlib.suppress(OSError):
                 digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
-
-
-@contextlib.contextmanager
-def _siblings_importable(root: Path) -> Iterator[None]:
-    """Within the block, a folder's modules are imported from there, and anew.
-
-    Otherwise the second of two files in different folders would get the ``helpers`` of the first.
-    """
-    before: dict[str, ModuleType] = {}
-    if not _is_installed(root / "any.py"):
-        _roots.add(root)
-        before = _modules_in(_roots)
-    for name in before:
-        del sys.modules[name]
-
-    sys.path.insert(0, str(root))
-    # Folders are remembered for some seconds by their time stamps.
-    importlib.invalidate_caches()
-    # Python takes kept bytecode for that of a file of the same second and size.
-    writes_no_bytecode = sys.dont_write_bytecode
-    sys.dont_write_bytecode = True
-    try:
-        yield
-    finally:
-        sys.dont_write_bytecode = writes_no_bytecode
-        sys.path.remove(str(root))
-        # Where a function imports when it is called. What is installed comes first then.
-        if str(root) not in sys.path:
-            sys.path.append(str(root))
-        sys.modules.update(before)
-
-
-def _modules_in(roots: set[Path]) -> dict[str, ModuleType]:
-    """What was imported from these folders, with all that lies in their packages."""
-    tops = set()
-    for name, module in list(sys.modules.items()):
-        file = getattr(module, "__file__", None)
-        is_top = "." not in name and name not in ("__main__", "shoal")
-        if not is_top or not file or name.startswith(_MODULE_PREFIX):
-            continue
-        path = Path(file)
-        is_module = path.stem == name and path.parent in roots
-        is_package = path.name == "__init__.py" and path.parent.parent in roots
-        if is_module or is_package:
-            tops.add(name)
-
-    chosen = {}
-    for name, module in list(sys.modules.items()):
-        if name.partition(".")[0] in tops:
-            chosen[name] = module
-    return chosen
 
 
 @contextlib.contextmanager

@@ -37,7 +37,9 @@ from shoal.settings.samplers import check_sampler_name, check_sampler_options, d
 from shoal.settings.schedule import SCHEDULES, Schedule
 from shoal.settings.start import MOST_VELOCITY, StartFrom, StartSetting, as_start
 
-Positive = Annotated[int, Field(ge=1)]
+Positive = Annotated[int, Field(ge=1, le=2**53 - 1)]
+# Processes for the trainings of one run.
+MAX_WORKERS = 1_000
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Rate = Annotated[float, Field(ge=0, le=1)]
 Bound = Annotated[float, Field(allow_inf_nan=False)]
@@ -321,6 +323,12 @@ class SearchSettings(BaseModel):
         2
         """
         settings = cls._validated(values)
+        if settings.workers is not None and settings.workers > MAX_WORKERS:
+            raise SettingsError(
+                f"workers={_shown(settings.workers)}.",
+                expected=f"1 to {MAX_WORKERS:,}",
+                remedy="leave it out for one worker for each core",
+            )
         # A record may name what this version does not know, so only new settings are checked.
         for setting in ("objective", "metric", "decoder"):
             named = getattr(settings, setting)
@@ -549,11 +557,21 @@ def _check_names(setting: str, names: Iterable[str], known: Iterable[str]) -> No
             raise ValueError(f"{setting}={name!r} must be some of {', '.join(known)}")
 
 
+# Characters of a value that a message shows.
+_SHOWN = 80
 # Where pydantic speaks of Python's types, a person reads of TOML's.
 _MESSAGES = {
     "tuple_type": "Input should be a list",
     "dict_type": "Input should be a table, of names and their values",
 }
+
+
+def _shown(value: Any) -> str:
+    """A value for a message, shortened."""
+    text = repr(value)
+    if len(text) > _SHOWN:
+        return f"{text[:_SHOWN]}..."
+    return text
 
 
 def _problem(item: Any, known: Iterable[str]) -> str:
@@ -573,7 +591,7 @@ def _problem(item: Any, known: Iterable[str]) -> str:
         message = "Input should be two numbers, [low, high]"
 
     if name:
-        return f"{name}={item['input']!r}: {message}"
+        return f"{name}={_shown(item['input'])}: {message}"
     # A check of several settings at once names them in its message.
     return str(message)
 
@@ -597,7 +615,10 @@ def read_settings_file(path: str | PathLike[str]) -> dict[str, Any]:
         raise SettingsError(
             f"Settings file {path}: {error.strerror}.", remedy="check the path"
         ) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    # Numbers of thousands of digits end in the former, lists in lists in lists in the latter.
+    except (ValueError, RecursionError) as error:
         raise SettingsError(
-            f"Settings file {path} is not TOML: {error}.", remedy="mend that line"
+            f"Settings file {path} is not TOML that can be read: {error}.",
+            expected="TOML, as `shoal export` writes it",
+            remedy="mend that line",
         ) from None

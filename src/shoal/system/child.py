@@ -429,9 +429,6 @@ def main(arguments: Sequence[str]) -> int:
         parent = Parent(sys.stdin.fileno())
         entry, *others = arguments
 
-    # After all others: a sampler of one's own may stand in the current folder.
-    sys.path.append(str(Path.cwd()))
-
     module, _, function = entry.partition(":")
     with gc_paused():
         run = getattr(importlib.import_module(module), function)

@@ -18,10 +18,12 @@ from multiprocessing.util import Finalize
 from types import ModuleType
 
 from shoal.system.private_folder import make_private_folder
-from shoal.system.process import SINGLE_THREADED, environment
+from shoal.system.process import SAFE_PATH, SINGLE_THREADED, environment
 
 # What the fork server loads before the first worker is asked for.
 PRELOAD = "shoal.executors.preload"
+# Variables of the fork server, and so of every worker.
+_ENVIRONMENT = SINGLE_THREADED | SAFE_PATH
 # How often a worker's start is tried.
 _LAUNCHES = 5
 # How long it may take a process that was killed to be gone.
@@ -54,7 +56,9 @@ if sys.platform == "linux":
         def _launch_surely(self, process_obj: object) -> None:
             for tries_left in reversed(range(_LAUNCHES)):
                 try:
-                    super()._launch(process_obj)  # type: ignore[misc]
+                    # It starts a fork server if there is none any more.
+                    with environment(_ENVIRONMENT):
+                        super()._launch(process_obj)  # type: ignore[misc]
                 except (EOFError, ConnectionError) as error:
                     # The fork server was killed meanwhile; the next try starts another one.
                     if not tries_left:
@@ -88,8 +92,7 @@ def warm_up() -> None:
         return
 
     _use_private_folder()
-    # The fork server, and so every worker, takes these variables from us.
-    with environment(SINGLE_THREADED):
+    with environment(_ENVIRONMENT):
         CONTEXT.set_forkserver_preload([PRELOAD])
         ensure_running()
 

@@ -21,6 +21,11 @@ SINGLE_THREADED = {
     "NUMBA_NUM_THREADS": "1",
 }
 
+_SAFE_PATH = "PYTHONSAFEPATH"
+# Python then imports nothing from the current folder, where a user may have a queue.py. Processes
+# of ours that we start by a command line have -P instead, and their own children inherit that.
+SAFE_PATH = {_SAFE_PATH: "shoal"}
+
 
 def end_process(*processes: subprocess.Popen[bytes]) -> None:
     """Ask processes of ours to end, kill those that do not, and close their input."""
@@ -120,6 +125,12 @@ def limit_memory(more: int) -> None:
     # A container may forbid it.
     with suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("1000")
+
+
+def forget_safe_path() -> None:
+    """Unset what `SAFE_PATH` set: what a user's code starts is not for us to change."""
+    if os.environ.get(_SAFE_PATH) == SAFE_PATH[_SAFE_PATH]:
+        del os.environ[_SAFE_PATH]
 
 
 def lower_priority(niceness: int) -> None:

@@ -25,7 +25,7 @@ from shoal.data.dataset import MAX_FOLDS, Encoding
 from shoal.data.presets import DATA_PRESETS
 from shoal.settings import field_help
 from shoal.settings.samplers import SAMPLERS
-from shoal.settings.search_settings import SearchSettings
+from shoal.settings.search_settings import MAX_WORKERS, SearchSettings
 
 _log = logging.getLogger(__name__)
 
@@ -85,7 +85,7 @@ _BUDGET_FIELDS = {
     ),
     "workers": _BudgetField(
         1,
-        1_000,
+        MAX_WORKERS,
         f"{field_help.WORKERS}; never changes a result",
         empty="one for each core",
     ),

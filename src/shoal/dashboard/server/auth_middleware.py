@@ -15,8 +15,8 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 
-from shoal.auth import AccessError, Identity, SessionManager, TooManyTriesError
-from shoal.auth.sessions import SESSION_SECONDS
+from shoal.auth import AccessError, Identity, TooManyTriesError
+from shoal.auth.sessions import SESSION_SECONDS, SessionManager
 from shoal.dashboard.network_access import cookie_name, is_named, source_of
 from shoal.dashboard.server import oidc
 from shoal.dashboard.server.login_page import POLICY, login_page, logout_page

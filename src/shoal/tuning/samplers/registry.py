@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-from importlib import import_module
 from importlib.util import find_spec
 
 from shoal.errors import SettingsError
 from shoal.numerics.philox import Key
 from shoal.problems.references import check_module
+from shoal.problems.user_folders import import_module
 from shoal.settings.samplers import SAMPLERS, sampler_entry
 from shoal.settings.search_settings import SearchSettings
 from shoal.tuning.samplers.base import Sampler

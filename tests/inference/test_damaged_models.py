@@ -1,0 +1,294 @@
+"""Models that are damaged, strange, of two exports, or made to harm: sentences, and no surprise."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import io
+import json
+import struct
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shoal.inference.policy import PolicyError, load_policy
+from shoal.inference.standalone import TableError, load_model, main, predict
+from support.exported_models import TARGETS, model_of, npz, write
+from support.property_tests import WITH_FIXTURES
+
+ROWS = {
+    "size": ["1", "", "30"],
+    "kind": ["flat", "tent", ""],
+    "age": ["5", "15", ""],
+    "sold": ["3/4/2023", "", "2024-02-29"],
+}
+TABLE = "size,kind,age,sold\n1,flat,5,3/4/2023\n,tent,15,\n30,,,2024-02-29\n"
+
+
+def policy() -> tuple[dict[str, Any], bytes]:
+    """model.json as values, and weights.npz, of a policy of an environment."""
+    description = {
+        "format": 2,
+        "kind": "policy",
+        "name": "gym:Tiny-v1",
+        "layers": [2, 2],
+        "activation": "relu",
+        "environment": {
+            "inputs": {"shape": [2], "mean": [0.0, 1.0], "deviation": [1.0, 2.0]},
+            "actions": {"low": [-1.0, -1.0], "high": [1.0, 2.0], "dtype": "float32"},
+        },
+    }
+    return description, npz(np.ones((1, 6), np.float32))
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """The paths of all values in a JSON value."""
+    if path:
+        yield path
+    items: Any = ()
+    if isinstance(value, dict):
+        items = value.items()
+    if isinstance(value, list):
+        items = enumerate(value)
+    for key, item in items:
+        yield from places(item, (*path, key))
+
+
+def changed(value: Any, path: tuple[Any, ...], new: Any) -> Any:
+    """A copy of a JSON value with another one at a path; `REMOVED` takes it out."""
+    value = copy.deepcopy(value)
+    inner = value
+    for key in path[:-1]:
+        inner = inner[key]
+    if new is REMOVED:
+        del inner[path[-1]]
+    else:
+        inner[path[-1]] = new
+    return value
+
+
+REMOVED = object()
+HARMFUL = [
+    *(None, True, "", "x", "\ud800", [], {}, [[]], [None], 0, -1, 1, 0.5, 1e308, 10**400),
+    *(float("nan"), float("inf"), [float("nan")], [1e308, 1e308], [0, 0], [0.5], "1", "float32"),
+    *(["a"], ["a", "a"], {"kind": "numeric"}, [1, 2**40, 1], 2**40, "object", "U3", -(2**70)),
+]
+NEW = st.sampled_from([REMOVED, *HARMFUL])
+
+
+def check_sentence(error: Exception) -> None:
+    """Check that an error is one that a person can act on."""
+    text = str(error)
+    assert "\n" not in text
+    assert len(text) < 1000
+    assert "Expected: " in text
+
+
+def outcome(folder: Path) -> str:
+    """What comes of a model: "predicts", or "refused" with a sentence. All else is raised."""
+    try:
+        found = predict(folder, ROWS)
+    except TableError as error:
+        check_sentence(error)
+        return "refused"
+    numbers = found.values if found.probabilities is None else found.probabilities
+    assert np.isfinite(numbers).all()
+    return "predicts"
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_the_models_that_are_changed_here_are_sound(target: str, tmp_path: Path) -> None:
+    assert outcome(write(tmp_path / "m", *model_of(target))) == "predicts"
+
+
+@settings(max_examples=60, suppress_health_check=WITH_FIXTURES)
+@given(data=st.data(), target=st.sampled_from(sorted(TARGETS)))
+def test_a_description_with_another_value_is_refused_or_predicts(
+    data: st.DataObject, target: str, tmp_path: Path
+) -> None:
+    description, weights = model_of(target)
+    path = data.draw(st.sampled_from(list(places(description))))
+    outcome(write(tmp_path / "m", changed(description, path, data.draw(NEW)), weights))
+
+
+@pytest.mark.parametrize("value", [REMOVED, *HARMFUL])
+@pytest.mark.parametrize("target", TARGETS)
+def test_a_description_is_refused_whatever_stands_in_the_fields_that_count(
+    target: str, value: Any, tmp_path: Path
+) -> None:
+    description, weights = model_of(target)
+    for path in (("layers",), ("encoder",), ("encoder", "columns", 0, "levels")[:2]):
+        folder = write(tmp_path / "m", changed(description, path, value), weights)
+        assert outcome(folder) == "refused"
+
+
+@settings(max_examples=60, suppress_health_check=WITH_FIXTURES)
+@given(data=st.data())
+def test_a_policy_with_another_value_is_refused_or_acts(
+    data: st.DataObject, tmp_path: Path
+) -> None:
+    description, weights = policy()
+    path = data.draw(st.sampled_from(list(places(description))))
+    folder = write(tmp_path / "m", changed(description, path, data.draw(NEW)), weights)
+    try:
+        loaded = load_policy(folder)
+        if "environment" in loaded.about:
+            loaded.action([1.0, 2.0])
+        loaded.act([1.0, 2.0])
+    except PolicyError as error:
+        check_sentence(error)
+
+
+@st.composite
+def damage(draw: st.DrawFn, content: bytes) -> bytes:
+    """Bytes with a bit turned, a stretch of zeros, a part cut out, or the end cut off."""
+    kind = draw(st.sampled_from(["turned", "zeros", "cut out", "cut off"]))
+    start = draw(st.integers(0, len(content) - 1))
+    end = min(len(content), start + draw(st.integers(1, 64)))
+    if kind == "turned":
+        turned = content[start] ^ (1 << draw(st.integers(0, 7)))
+        return content[:start] + bytes([turned]) + content[start + 1 :]
+    if kind == "zeros":
+        return content[:start] + bytes(end - start) + content[end:]
+    if kind == "cut out":
+        return content[:start] + content[end:]
+    return content[:start]
+
+
+@settings(max_examples=80, suppress_health_check=WITH_FIXTURES)
+@given(data=st.data())
+def test_damaged_weights_are_refused_or_are_the_same(data: st.DataObject, tmp_path: Path) -> None:
+    description, weights = model_of("amount")
+    before = load_model(write(tmp_path / "m", description, weights)).weights
+    folder = write(tmp_path / "m", description, data.draw(damage(weights)))
+    if outcome(folder) == "predicts":
+        np.testing.assert_array_equal(load_model(folder).weights, before)
+
+
+@settings(max_examples=40, suppress_health_check=WITH_FIXTURES)
+@given(data=st.data())
+def test_a_damaged_description_is_refused_or_predicts(data: st.DataObject, tmp_path: Path) -> None:
+    description, weights = model_of("class")
+    text = json.dumps(description).encode()
+    outcome(write(tmp_path / "m", data.draw(damage(text)), weights))
+
+
+@pytest.mark.parametrize(
+    "text", [b"", b"[" * 100_000, b"1" * 5000, b'{"format": ' + b"[" * 5000, b"\xff\xfe{", b"null"]
+)
+def test_text_that_is_no_description_is_refused(text: bytes, tmp_path: Path) -> None:
+    assert outcome(write(tmp_path / "m", text, model_of("amount")[1])) == "refused"
+
+
+def with_header(header: bytes, version: bytes = b"\x01\x00", data: bytes = b"") -> bytes:
+    """An npz file whose array has this header."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        length = struct.pack("<H", len(header))
+        archive.writestr("weights.npy", b"\x93NUMPY" + version + length + header + data)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        b"{'descr': '<f4', 'fortran_order': False, 'shape': (%d, 31)}" % 10**12,
+        b"{'descr': '<f4', 'fortran_order': False, 'shape': (2, %d)}" % 10**12,
+        b"{'descr': '<f4', 'fortran_order': False, 'shape': (2, 31)}",
+        b"{'descr': '<f4', 'fortran_order': False, 'shape': (-2, 31)}",
+        b"{'descr': '<f4', 'fortran_order': False, 'shape': (2, True)}",
+        b"{'descr': '|O', 'fortran_order': False, 'shape': (2, 31)}",
+        b"{'descr': '<U999999', 'fortran_order': False, 'shape': (2, 31)}",
+        b"{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (2, 31)}",
+        b"{'descr': '<f4', 'fortran_order': False, 'shape': (2L, 31L)}",
+        b"__import__('os').abort()",
+        b"{" * 9000,
+        b"",
+    ],
+)
+def test_no_room_is_made_for_what_a_header_claims(header: bytes, tmp_path: Path) -> None:
+    description, _ = model_of("amount")
+    description["layers"] = [8, 3, 1]
+    assert outcome(write(tmp_path / "m", description, with_header(header))) == "refused"
+
+
+def test_a_model_of_impossible_size_is_refused_by_its_header(tmp_path: Path) -> None:
+    """35 MB of zeros would become gigabytes."""
+    description, _ = model_of("amount")
+    description["layers"] = [8, 2**28, 1]
+    size = 8 * 2**28 + 2**28 + 2**28 + 1
+    header = b"{'descr': '<f4', 'fortran_order': False, 'shape': (2, %d)}" % size
+    assert outcome(write(tmp_path / "m", description, with_header(header))) == "refused"
+
+
+def test_shares_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
+    description, weights = model_of("amount")
+    for shares in ([float("nan"), 1.0], [0.0, 0.0], [1.0], [-1.0, 2.0], [1e308, 1e308], "ab"):
+        description["shares"] = shares
+        with pytest.raises(TableError, match=r"model\.json: shares is .* none below 0"):
+            load_model(write(tmp_path / "m", description, weights))
+
+
+def test_a_prediction_that_is_no_number_is_refused_with_its_row(tmp_path: Path) -> None:
+    description, _ = model_of("amount")
+    size = 8 * 3 + 3 + 3 + 1
+    weights = np.full((2, size), 3e38, np.float32)
+    description["activation"] = "relu"
+    folder = write(tmp_path / "m", description, npz(weights))
+    with pytest.raises(TableError, match=r"row 4: its prediction is no finite number"):
+        predict(folder, ROWS)
+
+
+def test_weights_of_another_export_are_refused(tmp_path: Path) -> None:
+    description, weights = model_of("amount")
+    description["weights_sha256"] = hashlib.sha256(weights).hexdigest()
+    folder = write(tmp_path / "m", description, weights)
+    assert outcome(folder) == "predicts"
+
+    others = npz(np.zeros((2, 31), np.float32))
+    with pytest.raises(TableError, match=r"not the file that model\.json was written with"):
+        load_model(write(folder, description, others))
+
+
+def test_what_is_refused_is_one_line_and_exit_code_2(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    description, weights = model_of("amount")
+    folder = write(tmp_path / "m", changed(description, ("shares",), [float("nan")] * 2), weights)
+    table = tmp_path / "t.csv"
+    table.write_text(TABLE)
+
+    assert main([str(table), "--model", str(folder), "--out", str(tmp_path / "p.csv")]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+    assert not (tmp_path / "p.csv").exists()
+
+
+# Predictions of these models by version 0.1.0, whose exports do not say which weights are theirs.
+EARLIER = {
+    "amount": [56.803699, 67.314242, 75.163686],
+    "amounts": [55.763451, 2.4802456, 64.50309, 4.5761467, 73.237007, 6.4539596],
+    "class": [
+        0.3047548,
+        0.3315316,
+        0.3637136,
+        0.28519279,
+        0.33087279,
+        0.38393441,
+        0.29455425,
+        0.32751732,
+        0.37792844,
+    ],
+}
+
+
+@pytest.mark.parametrize("target", EARLIER)
+def test_a_model_of_an_earlier_version_predicts_the_same(target: str, tmp_path: Path) -> None:
+    found = predict(write(tmp_path / "m", *model_of(target)), ROWS)
+    numbers = found.values if found.probabilities is None else found.probabilities
+    np.testing.assert_allclose(np.ravel(numbers), EARLIER[target], rtol=1e-6)
