@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import sys
 import threading
 import time
 from collections.abc import Sequence
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 from shoal.system.child import ABANDONED_CODE, Child, Parent, answer, start_detached
@@ -112,3 +114,14 @@ def run_child_of(parent_entry: str, child_entry: str) -> None:
         time.sleep(0.001)
     print(child.process.pid, answers[0]["pid"], flush=True)
     sys.stdin.read()
+
+
+def report_to(pipe: Connection) -> None:
+    """Say how this worker came to be."""
+    pipe.send(
+        {
+            "method": multiprocessing.get_start_method(),
+            "runs_script": hasattr(sys.modules["__main__"], "worker"),
+            "cores": os.environ.get("OMP_NUM_THREADS"),
+        }
+    )

@@ -48,8 +48,9 @@ def test_every_entry_is_a_function_of_a_parent_and_arguments(entry: Entry) -> No
     assert list(parameters) == ["parent", "arguments"]
 
 
-def test_what_the_fork_server_loads_is_there() -> None:
-    assert importlib.util.find_spec(PRELOAD)
+@pytest.mark.parametrize("module", PRELOAD)
+def test_what_the_fork_server_loads_is_there(module: str) -> None:
+    assert importlib.util.find_spec(module)
 
 
 def test_loading_the_kit_loads_nothing_large() -> None:

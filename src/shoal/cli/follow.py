@@ -23,7 +23,7 @@ from shoal.orchestration.launcher import ensure_supervisor
 from shoal.presentation.formatting import blocking_run_text, duration, score_text
 from shoal.store import TERMINAL, RunView, Store
 from shoal.system.paths import log_path
-from shoal.system.process import end_process
+from shoal.system.process import END_SIGNALS, end_process
 
 # Seconds between two looks at the run.
 REFRESH_SECONDS = 0.25
@@ -119,7 +119,7 @@ def _termination_as_interrupt() -> Iterator[None]:
         raise KeyboardInterrupt
 
     before = {}
-    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+    for number in END_SIGNALS:
         before[number] = signal.signal(number, interrupt)
     try:
         yield

@@ -18,7 +18,7 @@ from shoal.orchestration.launcher import ensure_supervisor
 from shoal.settings.search_settings import SearchSettings
 from shoal.store import ACTIVE, HEARTBEAT_SECONDS, Store
 from shoal.system.paths import log_path
-from shoal.system.process import end_process
+from shoal.system.process import END_SIGNALS, end_process
 
 # Seconds between two looks at the processes.
 _WATCH_SECONDS = 0.5
@@ -39,7 +39,7 @@ def serve(
     *,
     demo: bool = False,
 ) -> None:
-    """Serve the store's queue until SIGINT, SIGTERM or SIGHUP; its runs are then released.
+    """Serve the store's queue until it is asked to end (`END_SIGNALS`); its runs are then released.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ def serve(
         The dashboard ended. A supervisor that ends is replaced.
     """
     leave = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in END_SIGNALS:
         # Handlers only set a flag: the loop below ends the processes in their order.
         signal.signal(number, lambda *_: leave.set())
     if demo:

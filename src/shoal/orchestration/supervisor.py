@@ -32,6 +32,7 @@ from shoal.store import ACTIVE, HEARTBEAT_SECONDS, Claim, Owner, Store, open_sto
 from shoal.system.child import Parent
 from shoal.system.log_level import chosen_level
 from shoal.system.paths import log_path
+from shoal.system.process import END_SIGNALS
 from shoal.system.shared_log import SharedLog
 
 # Between two looks for a run to claim.
@@ -188,7 +189,7 @@ def main(arguments: Sequence[str], parent: Parent | None = None) -> None:
         supervisor = Supervisor(
             store, scope=options.scope, idle_exit=options.idle_exit, owner=owner
         )
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        for number in END_SIGNALS:
             signal.signal(number, supervisor.leave)
         if options.attached and parent is not None:
             parent.when_gone(supervisor.leave)
