@@ -23,6 +23,7 @@ REPORT_SIGNS = f"{HERE}:report_signs"
 HAVE_CHILD = f"{HERE}:have_child"
 HAVE_DETACHED = f"{HERE}:have_detached"
 FAIL = f"{HERE}:fail"
+READ_INPUT = f"{HERE}:read_input"
 REFUSE = f"{HERE}:refuse"
 GIVE_UP = f"{HERE}:give_up"
 
@@ -42,6 +43,12 @@ def wait_for_ever(parent: Parent, arguments: Sequence[str]) -> None:
     answer(pid=os.getpid())
     parent.request()
     threading.Event().wait()
+
+
+def read_input(parent: Parent, arguments: Sequence[str]) -> None:
+    """Read the standard input, as code of a user may, and then the request."""
+    answer(read=sys.stdin.read())
+    answer(request=parent.request())
 
 
 def be_busy(parent: Parent, arguments: Sequence[str]) -> None:

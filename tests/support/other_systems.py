@@ -9,6 +9,7 @@ Shoal works there, which only a machine with that system can give (.github/workf
 from __future__ import annotations
 
 import builtins
+import contextlib
 import errno
 import importlib
 import os
@@ -18,8 +19,9 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
+from itertools import dropwhile
 from pathlib import Path
-from types import ModuleType
+from types import FrameType, ModuleType
 from typing import Any
 
 VARIABLE = "SHOAL_SIMULATED_SYSTEM"
@@ -39,10 +41,13 @@ class System:
         Names that a module does not have there; None: there is no such module.
     has
         What a name is there.
+    keeps_open_files
+        A file that a process has open can neither be moved nor removed.
     """
 
     lacks: Mapping[str, Sequence[str] | None]
     has: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    keeps_open_files: bool = False
 
 
 def environment(system: str) -> dict[str, str]:
@@ -77,6 +82,8 @@ def simulate(name: str) -> None:
         # What `python -m` runs is loaded by nobody.
         vars(sys.modules["__main__"])["__builtins__"] = names
     sys.addaudithook(_refuse_proc)
+    if system.keeps_open_files:
+        sys.addaudithook(_refuse_open_files)
 
 
 class _Seen(ModuleType):
@@ -133,18 +140,18 @@ def _refuse_proc(event: str, arguments: tuple[Any, ...]) -> None:
 
 
 def _caller() -> str:
-    """The module that called the standard library."""
-    for frame in _frames():
-        name = str(frame.f_globals.get("__name__", ""))
-        if name != __name__ and name.partition(".")[0] not in ("pathlib", "io", "os", "glob"):
+    """The module that called the part of the standard library that this hook watches."""
+    for name in dropwhile(__name__.__eq__, _modules_of_frames()):
+        if name.partition(".")[0] not in ("pathlib", "io", "os", "glob", "shutil"):
             return name
     return ""
 
 
-def _frames() -> Iterator[Any]:
-    frame = sys._getframe()
-    while frame := frame.f_back:
-        yield frame
+def _modules_of_frames() -> Iterator[str]:
+    frame: FrameType | None = sys._getframe()
+    while frame is not None:
+        yield str(frame.f_globals.get("__name__", ""))
+        frame = frame.f_back
 
 
 def _macos() -> System:
@@ -190,6 +197,7 @@ def _windows() -> System:
                 "CREATE_NO_WINDOW": 0x8000000,
             },
         },
+        keeps_open_files=True,
     )
 
 
@@ -231,6 +239,25 @@ def _read(descriptor: int, count: int) -> bytes:
     """
     assert descriptor != sys.__stdin__.fileno() if sys.__stdin__ else True, "NumPy would hang"
     return os.read(descriptor, count)
+
+
+def _refuse_open_files(event: str, arguments: tuple[Any, ...]) -> None:
+    """Shoal neither moves nor removes a file that is open, or moves another one to its place."""
+    paths = {"os.rename": arguments[:2], "os.remove": arguments[:1]}.get(event, ())
+    if (
+        paths
+        and _caller().startswith("shoal.")
+        and _is_open({str(Path(path).resolve()) for path in paths})
+    ):
+        raise PermissionError(errno.EACCES, "it is open in a process", str(paths[0]))
+
+
+def _is_open(paths: set[str]) -> bool:
+    for opened in Path("/proc").glob("[0-9]*/fd/*"):
+        with contextlib.suppress(OSError):
+            if str(opened.readlink()) in paths:
+                return True
+    return False
 
 
 class _WindowsPopen(subprocess.Popen[Any]):

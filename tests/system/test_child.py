@@ -71,6 +71,11 @@ class TestRequestAndAnswers:
         assert child.new_answers() == []
         assert child.process.wait() == 3
 
+    def test_what_reads_the_standard_input_takes_no_request(self, children: list[Child]) -> None:
+        children.append(child := Child(entries.READ_INPUT, "a request"))
+        assert child.has_ended(PATIENCE_SECONDS)
+        assert child.new_answers() == [{"read": ""}, {"request": "a request"}]
+
     def test_arguments_arrive(self) -> None:
         process = start(entries.ECHO, "--one", "two", stdout=subprocess.PIPE)
         with process:
