@@ -244,11 +244,9 @@ def _read(descriptor: int, count: int) -> bytes:
 def _refuse_open_files(event: str, arguments: tuple[Any, ...]) -> None:
     """Shoal neither moves nor removes a file that is open, or moves another one to its place."""
     paths = {"os.rename": arguments[:2], "os.remove": arguments[:1]}.get(event, ())
-    if (
-        paths
-        and _caller().startswith("shoal.")
-        and _is_open({str(Path(path).resolve()) for path in paths})
-    ):
+    if not paths or not _caller().startswith("shoal."):
+        return
+    if _is_open({str(Path(path).resolve()) for path in paths}):
         raise PermissionError(errno.EACCES, "it is open in a process", str(paths[0]))
 
 
