@@ -73,11 +73,11 @@ def started(there: dict[str, str], *arguments: str | Path) -> Iterator[subproces
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
-    try:
-        with process:
+    with process:
+        try:
             yield process
-    finally:
-        process.kill()
+        finally:
+            process.kill()
 
 
 def test_a_search_has_the_result_that_it_has_here(

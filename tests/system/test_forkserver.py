@@ -7,8 +7,10 @@
 - `Process.start` can be called again after it has failed, and a process that failed to start is
   gone with the error (`test_a_start_that_fails_is_tried_again_and_leaves_nothing`).
 - The fork server loads its modules in their order, before it forks (the first test, too).
-- multiprocessing makes its folder once, where `tempfile` then says
-  (`test_a_killed_process_leaves_no_folder_of_multiprocessing_for_long` in test_private_folder.py).
+- multiprocessing makes its folder once, where `tempfile` then says, and removes it with the
+  priority -100 (`test_a_killed_process_leaves_no_folder_of_multiprocessing_for_long` and
+  `test_a_process_that_ends_by_itself_leaves_no_folder_of_multiprocessing` in
+  test_private_folder.py).
 - `parent_process().join()` ends with the process that asked for the worker, not with the fork
   server (`test_workers_die_with_the_process_that_made_them` in test_executors.py).
 """

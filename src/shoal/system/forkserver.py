@@ -13,7 +13,6 @@ tests/system/test_forkserver.py says what it is.
 
 from __future__ import annotations
 
-import atexit
 import multiprocessing
 import multiprocessing.util
 import os
@@ -147,7 +146,10 @@ def _use_private_folder() -> None:
         folder = str(make_private_folder(_FOLDER_PREFIX))
     except OSError:
         return
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    # After multiprocessing has removed what it made in there, with the priority -100.
+    multiprocessing.util.Finalize(
+        None, shutil.rmtree, args=[folder], kwargs={"ignore_errors": True}, exitpriority=-101
+    )
     if len(folder) > _MAX_FOLDER_LENGTH:
         return
 
