@@ -25,7 +25,7 @@ from shoal.problems.table import TableProblem
 from shoal.settings.search_settings import SearchSettings
 from shoal.system import forkserver
 from support.locations import TESTS
-from support.processes import alive, descendants, eventually
+from support.processes import PATIENCE_SECONDS, alive, children_that_run, descendants, eventually
 
 PROBLEM = TableProblem(
     load_dataset("concrete", preset="classic"), SearchSettings(preset="classic", engine="reference")
@@ -276,16 +276,7 @@ class ExecutorContract:
 
 def _shared_trackers() -> set[int]:
     """The resource tracker and the fork server: one for all pools, which end with their process."""
-    trackers = {standard_forkserver._forkserver._forkserver_pid}
-    for pid in descendants(os.getpid()):
-        try:
-            line = Path(f"/proc/{pid}/cmdline").read_text()
-        except OSError:
-            continue
-        if "resource_tracker" in line:
-            trackers.add(pid)
-
-    return trackers
+    return {*children_that_run("resource_tracker"), *children_that_run("forkserver")}
 
 
 class TestJobQueue:
@@ -368,30 +359,32 @@ class TestLocalExecutor(ExecutorContract):
 def test_a_fork_server_that_dies_while_it_is_asked_for_a_worker_costs_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    server = standard_forkserver._forkserver
-    standard_forkserver.ensure_running()
-    asked, killed = server.connect_to_new_process, []
+    forkserver.warm_up()
+    (server,) = eventually(lambda: children_that_run("forkserver"))
+    connect = standard_forkserver.connect_to_new_process
+    asked = []
 
     def asked_in_vain(fds: Any) -> Any:
-        ends = asked(fds)
-        if not killed:  # it stands still, so that it has not answered
-            killed.append(server._forkserver_pid)
-            os.kill(killed[0], signal.SIGKILL)
-            eventually(lambda: not alive(killed[0]))
+        ends = connect(fds)
+        asked.append(ends)
+        if len(asked) == 1:  # it stands still, so that it has not answered
+            os.kill(server, signal.SIGKILL)
+            eventually(lambda: not alive(server))
         return ends
 
-    os.kill(server._forkserver_pid, signal.SIGSTOP)
+    assert forkserver.is_ready(PATIENCE_SECONDS)
+    os.kill(server, signal.SIGSTOP)
     monkeypatch.setattr(standard_forkserver, "connect_to_new_process", asked_in_vain)
     with LocalExecutor(PROBLEM, 2) as executor:
         for number in range(4):
             executor.submit(Echo(number))
         assert sorted(outcome.result[0] for outcome in collect(executor, 4)) == [0, 1, 2, 3]
-    assert killed
-    assert server._forkserver_pid != killed[0]
+    assert len(asked) > 1
+    assert server not in children_that_run("forkserver")
 
 
 @pytest.mark.skipif(
-    forkserver.CONTEXT is None, reason="workers are forked from a server on Linux only"
+    not forkserver.HAS_SERVER, reason="workers are forked from a server on Linux only"
 )
 def test_nobody_waits_while_the_fork_server_compiles(monkeypatch: pytest.MonkeyPatch) -> None:
     compiled = threading.Event()

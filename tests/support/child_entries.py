@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import importlib
+import multiprocessing
 import os
 import signal
 import sys
 import threading
 import time
 from collections.abc import Sequence
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +29,7 @@ REPORT_SIGNS = f"{HERE}:report_signs"
 HAVE_CHILD = f"{HERE}:have_child"
 HAVE_DETACHED = f"{HERE}:have_detached"
 FAIL = f"{HERE}:fail"
+READ_INPUT = f"{HERE}:read_input"
 REFUSE = f"{HERE}:refuse"
 GIVE_UP = f"{HERE}:give_up"
 BE_KILLED = f"{HERE}:be_killed"
@@ -66,6 +69,12 @@ def wait_for_ever(parent: Parent, arguments: Sequence[str]) -> None:
     answer(pid=os.getpid())
     parent.request()
     threading.Event().wait()
+
+
+def read_input(parent: Parent, arguments: Sequence[str]) -> None:
+    """Read the standard input, as code of a user may, and then the request."""
+    answer(read=sys.stdin.read())
+    answer(request=parent.request())
 
 
 def be_busy(parent: Parent, arguments: Sequence[str]) -> None:
@@ -149,3 +158,14 @@ def run_child_of(parent_entry: str, child_entry: str) -> None:
 def be_killed(parent: Parent, arguments: Sequence[str]) -> None:
     """End as when the system has no memory left."""
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+def report_to(pipe: Connection) -> None:
+    """Say how this worker came to be."""
+    pipe.send(
+        {
+            "method": multiprocessing.get_start_method(),
+            "runs_script": hasattr(sys.modules["__main__"], "worker"),
+            "cores": os.environ.get("OMP_NUM_THREADS"),
+        }
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -117,3 +118,15 @@ def descendants(pid: int) -> Iterator[int]:
         for child in children.get(queue.pop(0), []):
             queue.append(child)
             yield child
+
+
+def children_that_run(program: str, pid: int | None = None) -> list[int]:
+    """Those processes below ``pid``, or below us, that have ``program`` in their command line."""
+    found = []
+    for child in descendants(pid or os.getpid()):
+        with contextlib.suppress(OSError):
+            # A zombie has no command line.
+            if program in Path(f"/proc/{child}/cmdline").read_text():
+                found.append(child)
+
+    return found

@@ -47,8 +47,9 @@ def test_every_entry_is_a_function_of_a_parent_and_arguments(entry: Entry) -> No
     assert list(parameters) == ["parent", "arguments"]
 
 
-def test_what_the_fork_server_loads_is_there() -> None:
-    assert importlib.util.find_spec(PRELOAD)
+@pytest.mark.parametrize("module", PRELOAD)
+def test_what_the_fork_server_loads_is_there(module: str) -> None:
+    assert importlib.util.find_spec(module)
 
 
 def test_loading_the_kit_loads_nothing_large() -> None:
@@ -68,6 +69,11 @@ class TestRequestAndAnswers:
         assert child.new_answers() == [{"request": request, "arguments": []}, {"last": True}]
         assert child.new_answers() == []
         assert child.process.wait() == 3
+
+    def test_what_reads_the_standard_input_takes_no_request(self, children: list[Child]) -> None:
+        children.append(child := Child(entries.READ_INPUT, "a request"))
+        assert child.has_ended(PATIENCE_SECONDS)
+        assert child.new_answers() == [{"read": ""}, {"request": "a request"}]
 
     def test_arguments_arrive(self) -> None:
         process = start(entries.ECHO, "--one", "two", stdout=subprocess.PIPE)

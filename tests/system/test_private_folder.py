@@ -22,14 +22,14 @@ os.kill(os.getpid(), signal.SIGKILL)
 """
 
 # A supervisor's process, as far as it matters here.
-FORK_AND_DIE = """
+FORK = """
 import os, signal
 from shoal.system import forkserver
-forkserver.PRELOAD = "json"
+forkserver.PRELOAD = ["json"]
 forkserver.warm_up()
 assert forkserver.is_ready(60)
-os.kill(os.getpid(), signal.SIGKILL)
 """
+FORK_AND_DIE = FORK + "os.kill(os.getpid(), signal.SIGKILL)"
 
 
 @pytest.fixture
@@ -70,7 +70,15 @@ def test_folders_of_processes_that_were_killed_are_removed(place: Path) -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="there is a fork server on Linux only")
 def test_a_killed_process_leaves_no_folder_of_multiprocessing_for_long(place: Path) -> None:
     run_until_killed(FORK_AND_DIE)
-    assert not list(place.glob("pymp-*"))
-    assert len(list(place.glob("shoal-mp-*"))) == 1
+    (folder,) = place.iterdir()
+    assert folder.name.startswith("shoal-mp-")
+    assert [inside.name.partition("-")[0] for inside in folder.iterdir()] == ["pymp"]
     make_private_folder("shoal-mp-")
     assert [folder.name.split("-")[2] for folder in place.glob("shoal-mp-*")] == [str(os.getpid())]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="there is a fork server on Linux only")
+def test_a_process_that_ends_by_itself_leaves_no_folder_of_multiprocessing(place: Path) -> None:
+    done = subprocess.run([sys.executable, "-c", FORK], capture_output=True, check=True)
+    assert not done.stderr
+    assert not list(place.iterdir())

@@ -29,6 +29,7 @@ from shoal.store import Owner, connection, open_store
 from shoal.system import shared_log
 from shoal.system.shared_log import SharedLog
 from shoal.tuning.search import Search
+from support import other_systems
 from support.fakes import InlineExecutor
 from support.processes import eventually
 
@@ -252,3 +253,36 @@ def test_the_write_ahead_log_is_emptied_although_there_are_always_readers(tmp_pa
             store.read(lambda c: c.execute(sa.text("PRAGMA journal_size_limit")).scalar())
             == 100_000
         )
+
+
+# On Windows, where another process that has the log open keeps it from being moved.
+WRITE_ON_WINDOWS = """
+import logging, sys
+from pathlib import Path
+from shoal.system.shared_log import SharedLog
+path = Path(sys.argv[1])
+first, second = SharedLog(path, limit=40, kept=9), SharedLog(path, limit=40, kept=9)
+for number in range(40):
+    if number == 20:
+        second.close()
+    text = f"line {number:2}"
+    first.emit(logging.LogRecord("shoal", logging.INFO, "", 0, text, (), None))
+"""
+
+
+def test_a_log_that_cannot_be_moved_loses_no_line(tmp_path: Path) -> None:
+    path = tmp_path / "shoal.log"
+    done = subprocess.run(
+        [sys.executable, "-c", WRITE_ON_WINDOWS, path],
+        env={**os.environ, **other_systems.environment("windows")},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert not done.stderr
+
+    old = [path.with_name(f"{path.name}.{number}") for number in range(9, 0, -1)]
+    parts = [file.read_text().splitlines() for file in [*old, path] if file.exists()]
+    assert [line for part in parts for line in part] == [f"line {number:2}" for number in range(40)]
+    # While it was open it grew, and then it was moved.
+    assert [len(part) for part in parts] == [20, 5, 5, 5, 5]

@@ -30,7 +30,7 @@ from shoal.presentation.formatting import (
 )
 from shoal.store import TERMINAL, RunView, Store
 from shoal.system.child import HeardProcess
-from shoal.system.process import end_process
+from shoal.system.process import END_SIGNALS, end_process
 
 # Seconds between two looks at the run.
 REFRESH_SECONDS = 0.25
@@ -126,7 +126,7 @@ def _termination_as_interrupt() -> Iterator[None]:
         raise KeyboardInterrupt
 
     before = {}
-    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+    for number in END_SIGNALS:
         before[number] = signal.signal(number, interrupt)
     try:
         yield

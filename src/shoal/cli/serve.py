@@ -19,7 +19,7 @@ from shoal.orchestration.launcher import end_text, ensure_supervisor
 from shoal.settings.search_settings import SearchSettings
 from shoal.store import ACTIVE, HEARTBEAT_SECONDS, Store
 from shoal.system.child import HeardProcess
-from shoal.system.process import end_process
+from shoal.system.process import END_SIGNALS, end_process
 
 # Seconds between two looks at the processes.
 _WATCH_SECONDS = 0.5
@@ -49,7 +49,7 @@ def serve(
     *,
     demo: bool = False,
 ) -> None:
-    """Serve the store's queue until SIGINT, SIGTERM or SIGHUP; its runs are then released.
+    """Serve the store's queue until it is asked to end (`END_SIGNALS`); its runs are then released.
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ def serve(
         Several supervisors in a row have ended at once.
     """
     leave = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in END_SIGNALS:
         # Handlers only set a flag: the loop below ends the processes in their order.
         signal.signal(number, lambda *_: leave.set())
     if demo:

@@ -60,5 +60,6 @@ def check_executor_installed(executor: str) -> None:
     """
     if executor == "ray" and find_spec("ray") is None:
         raise ExecutorError(
-            "executor='ray' needs Ray, which is not installed.", remedy="pip install 'shoal[ray]'"
+            "executor='ray' needs Ray, which is not installed.",
+            remedy="pip install 'shoal[ray]', with a Python up to 3.14",
         )

@@ -9,6 +9,7 @@ a library leaks is bounded, however long a run is. How far they are, workers wri
 from __future__ import annotations
 
 import logging
+import mmap
 import os
 import signal
 import socket
@@ -32,7 +33,7 @@ from shoal.problems.base import Problem, ShippedProblem
 from shoal.pso.engines import cores, get_engine
 from shoal.pso.engines.base import Engine
 from shoal.system import forkserver
-from shoal.system.process import SAFE_PATH, SINGLE_THREADED, environment, forget_safe_path
+from shoal.system.process import SAFE_PATH, environment, forget_safe_path
 from shoal.system.shortage import is_shortage
 
 # Jobs that a worker does, on average, before new workers take the places of all.
@@ -272,7 +273,6 @@ class LocalExecutor(Executor):
                 context=forkserver.CONTEXT,
                 initializer=_start_worker,
                 initargs=(self._problem, self._progress.folder),
-                env=SINGLE_THREADED | SAFE_PATH,
             )
             self._ready = self._pool.submit(os.getpid)
 
@@ -416,7 +416,7 @@ def _work(job: Job, number: int) -> _Done:
 def _resident_bytes() -> int:
     """Our resident memory; 0 where the system does not say."""
     try:
-        pages = int(Path("/proc/self/statm").read_text().split()[1])
-        return pages * os.sysconf("SC_PAGE_SIZE")
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
     except OSError:
         return 0
+    return pages * mmap.PAGESIZE

@@ -33,6 +33,7 @@ from shoal.system.child import Parent
 from shoal.system.log_level import chosen_level
 from shoal.system.paths import log_path
 from shoal.system.private_folder import make_own_folder
+from shoal.system.process import END_SIGNALS
 from shoal.system.shared_log import SharedLog
 from shoal.system.shortage import is_shortage
 
@@ -217,7 +218,7 @@ def _serve(options: argparse.Namespace, parent: Parent | None) -> None:
         supervisor = Supervisor(
             store, scope=options.scope, idle_exit=options.idle_exit, owner=owner
         )
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        for number in END_SIGNALS:
             signal.signal(number, supervisor.leave)
         if options.attached and parent is not None:
             parent.when_gone(supervisor.leave)

@@ -41,6 +41,11 @@ _LINGERING = "--lingering"
 _ORPHAN_EXIT_CODE = 1
 # The exit code of a process that ends because nobody waits for its answer.
 ABANDONED_CODE = 3
+# What keeps a child apart from its parent's terminal: a Ctrl-C there is for the parent, which
+# decides what to do. On Windows the child also gets a console of its own, which nobody sees.
+_APART: dict[str, Any] = {"start_new_session": True}
+if sys.platform == "win32":
+    _APART = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW}
 
 
 class Entry(StrEnum):
@@ -315,14 +320,13 @@ def start(
     lingers
         It does not end by itself then: its entry decides what is still to do (`Parent.when_gone`).
     """
-    # A session of its own: a Ctrl-C in the terminal is for the parent, which decides what to do.
     process = subprocess.Popen(
         command(entry, *arguments, lingers=lingers),
         stdin=subprocess.PIPE,
         stdout=stdout,
         stderr=stderr,
         env=env,
-        start_new_session=True,
+        **_APART,
     )
     return process
 
@@ -345,7 +349,7 @@ def start_heard(
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         env=env,
-        start_new_session=True,
+        **_APART,
     )
 
 
@@ -401,7 +405,7 @@ def launch_detached(parent: Parent, arguments: Sequence[str]) -> None:
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        start_new_session=True,
+        **_APART,
     )
     # Without an exit code, Python would warn that nobody waits for it.
     process.returncode = 0
@@ -416,6 +420,21 @@ def _go_on() -> None:
     """Nothing: somebody else deals with the parent's end."""
 
 
+def _take_input() -> int:
+    """Take the standard input for the pipe from the parent, and leave an empty one in its place.
+
+    What else reads the standard input takes nothing from the pipe then. On Windows it would even
+    wait for the thread that reads there: so the import of NumPy did, whose libraries ask what the
+    standard input is (numpy#24290).
+    """
+    standard = sys.stdin.fileno()
+    pipe = os.dup(standard)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, standard)
+    os.close(nothing)
+    return pipe
+
+
 def main(arguments: Sequence[str]) -> int:
     """What ``python -m shoal.system.child`` does: run an entry until it returns."""
     mode = arguments[0]
@@ -423,10 +442,10 @@ def main(arguments: Sequence[str]) -> int:
         parent = Parent(None)
         entry, *others = arguments[1:]
     elif mode == _LINGERING:
-        parent = Parent(sys.stdin.fileno(), lingers=True)
+        parent = Parent(_take_input(), lingers=True)
         entry, *others = arguments[1:]
     else:
-        parent = Parent(sys.stdin.fileno())
+        parent = Parent(_take_input())
         entry, *others = arguments
 
     module, _, function = entry.partition(":")

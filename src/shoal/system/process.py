@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -12,6 +13,10 @@ from pathlib import Path
 
 # How long a process that is asked to end gets for it before it is killed.
 LEAVE_SECONDS = 10.0
+
+# Signals that ask a process to end: a Ctrl-C, a `kill`, a closed terminal. No system has all.
+_ENDING = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
+END_SIGNALS = tuple(getattr(signal, name) for name in _ENDING if hasattr(signal, name))
 
 # Variables for processes that work side by side, one core each.
 SINGLE_THREADED = {
@@ -30,7 +35,7 @@ SAFE_PATH = {_SAFE_PATH: "shoal"}
 def end_process(*processes: subprocess.Popen[bytes]) -> None:
     """Ask processes of ours to end, kill those that do not, and close their input."""
     for process in processes:
-        process.terminate()
+        _ask_to_end(process)
 
     for process in processes:
         try:
@@ -40,6 +45,14 @@ def end_process(*processes: subprocess.Popen[bytes]) -> None:
 
         if process.stdin is not None:
             process.stdin.close()
+
+
+def _ask_to_end(process: subprocess.Popen[bytes]) -> None:
+    # Windows has no signal that asks. There, the end of its input does; see `child`.
+    if sys.platform == "win32" and process.stdin is not None:
+        process.stdin.close()
+    else:
+        process.terminate()
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:

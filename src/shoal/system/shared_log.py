@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from logging.handlers import WatchedFileHandler
 from pathlib import Path
 
@@ -26,7 +27,7 @@ class SharedLog(WatchedFileHandler):
     limit
         Its size in bytes from which it is moved aside.
     kept
-        How many files that were moved aside are kept.
+        How many files that were moved aside are kept, 1 or more.
     """
 
     def __init__(self, path: Path, limit: int = LIMIT_BYTES, kept: int = KEPT_FILES) -> None:
@@ -50,17 +51,25 @@ class SharedLog(WatchedFileHandler):
             # Another process may have been quicker.
             self.reopenIfNeeded()
             if self._is_full():
-                self._move()
+                self._let_go()
+                # Windows moves no file that another process has open: it grows until then.
+                with suppress(PermissionError):
+                    self._move()
+
+    def _let_go(self) -> None:
+        """Close the file, which the next line opens."""
+        if self.stream is not None:
+            self.stream.close()
+            self.stream = None
 
     def _is_full(self) -> bool:
         return Path(self.baseFilename).stat().st_size >= self.limit
 
     def _move(self) -> None:
-        for number in range(self.kept, 1, -1):
+        # First what may be refused.
+        self._rename(self.path, self._old(0))
+        for number in range(self.kept, 0, -1):
             self._rename(self._old(number - 1), self._old(number))
-        if self.kept:
-            self._rename(self.path, self._old(1))
-        self.reopenIfNeeded()
 
     def _old(self, number: int) -> Path:
         return self.path.with_name(f"{self.path.name}.{number}")

@@ -6,8 +6,6 @@ All refreshes together may take a small share of the machine, which has training
 from __future__ import annotations
 
 import logging
-import os
-import sys
 import time
 from collections.abc import Callable
 from typing import Any
@@ -17,6 +15,7 @@ from streamlit.runtime import exists, get_instance
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from shoal.dashboard.components.deferred_charts import deferred_charts
+from shoal.pso.engines import cores
 
 _log = logging.getLogger(__name__)
 
@@ -109,14 +108,9 @@ class RefreshBudget:
 def _refresh_budget() -> RefreshBudget:
     """The budget of this server process."""
     # The cores that this process may use, which a container may limit.
-    if sys.platform == "linux":
-        cores = len(os.sched_getaffinity(0))
-    else:
-        cores = os.cpu_count() or 1
-
     if exists():
-        return RefreshBudget(cores, get_instance().is_active_session)
-    return RefreshBudget(cores)
+        return RefreshBudget(cores(), get_instance().is_active_session)
+    return RefreshBudget(cores())
 
 
 def auto_refresh(
