@@ -6,7 +6,8 @@ Two checkouts take turns on one machine, and their ratio is looked at, not secon
     python benchmarks/regression.py --against ../before
 
 Prints a table of ratios, this checkout to the other, as medians of rounds; exits with 1 when a case
-became slower by more than ``--tolerance``.
+became slower by more than ``--tolerance``. Versions before solved output layers cannot have those
+cases: name the others with ``--only``.
 """
 
 from __future__ import annotations
@@ -24,16 +25,19 @@ from typing import Any
 import numpy as np
 
 HERE = Path(__file__).resolve().parent.parent
-# layers, rows, particles, activation, informants, loss
+# layers, rows, particles, activation, informants, loss, output layer
 CASES = {
-    "small": ((8, 8, 4, 1), 721, 20, "relu", "random", "mse"),
-    "middle": ((8, 32, 16, 1), 721, 48, "relu", "random", "mse"),
-    "tanh": ((8, 32, 16, 1), 721, 48, "tanh", "random", "mse"),
-    "gelu": ((8, 32, 16, 1), 721, 48, "gelu", "random", "mse"),
-    "nearest": ((8, 32, 16, 1), 721, 48, "relu", "nearest", "mse"),
-    "classes": ((30, 32, 10), 2_000, 48, "relu", "random", "cross_entropy"),
-    "wide": ((1000, 64, 1), 2_000, 16, "relu", "random", "mse"),
-    "long": ((8, 32, 16, 1), 200_000, 8, "relu", "random", "mse"),
+    "small": ((8, 8, 4, 1), 721, 20, "relu", "random", "mse", "searched"),
+    "middle": ((8, 32, 16, 1), 721, 48, "relu", "random", "mse", "searched"),
+    "tanh": ((8, 32, 16, 1), 721, 48, "tanh", "random", "mse", "searched"),
+    "gelu": ((8, 32, 16, 1), 721, 48, "gelu", "random", "mse", "searched"),
+    "nearest": ((8, 32, 16, 1), 721, 48, "relu", "nearest", "mse", "searched"),
+    "classes": ((30, 32, 10), 2_000, 48, "relu", "random", "cross_entropy", "searched"),
+    "wide": ((1000, 64, 1), 2_000, 16, "relu", "random", "mse", "searched"),
+    "long": ((8, 32, 16, 1), 200_000, 8, "relu", "random", "mse", "searched"),
+    "solved-32": ((8, 32, 1), 721, 48, "relu", "random", "mse", "solved"),
+    "solved-64": ((8, 64, 1), 721, 48, "relu", "random", "mse", "solved"),
+    "solved-128": ((8, 128, 1), 721, 48, "relu", "random", "mse", "solved"),
 }
 
 
@@ -63,14 +67,15 @@ def serve() -> None:
 
     engine = get_engine("cpu")
     for line in sys.stdin:
-        layers, rows, particles, activation, informants, loss = CASES[line.strip()]
+        layers, rows, particles, activation, informants, loss, readout = CASES[line.strip()]
         random = np.random.default_rng(0)
         x = random.standard_normal((rows, layers[0])).astype(np.float32)
         classes = loss == "cross_entropy"
+        genes = {"informant_strategy": informants, "activation": activation}
+        if readout != "searched":
+            genes |= {"readout": readout, "hidden_layers": layers[1:-1]}
         task = TrainingTask(
-            genome=Genome(
-                swarm_size=particles, informant_strategy=informants, activation=activation
-            ),
+            genome=Genome(swarm_size=particles, **genes),
             network=Network(layers, activation),
             objective=make_objective(loss, "classification" if classes else "regression"),
             x=x,

@@ -184,6 +184,10 @@ class Value:
         left, right = self._with(factor)
         return self._call("fma", left, right, self.like(term).value)
 
+    def negative(self) -> Value:
+        """Change the sign."""
+        return self.emit.of(self.emit.builder.fneg(self.value))
+
     def absolute(self) -> Value:
         """Take the absolute value."""
         return self._call("fabs", self.value)

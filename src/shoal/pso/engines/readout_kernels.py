@@ -18,6 +18,7 @@ from shoal.pso.engines.cache import cached_njit
 from shoal.pso.engines.intrinsics.memory import address_of
 from shoal.pso.engines.intrinsics.products import (
     DOUBLES,
+    ELIMINATION_WIDTHS,
     PRODUCT_TILES,
     QUAD,
     add_product_tile,
@@ -27,8 +28,8 @@ from shoal.pso.engines.intrinsics.tiles import BLOCK
 from shoal.pso.engines.intrinsics.transposes import transpose_square
 from shoal.pso.engines.llvm_vectors import LANES
 
-# Numbers of vectors that a tile may have.
-_WIDTHS = tuple(sorted({shape[0] for shape in PRODUCT_TILES}, reverse=True))
+# Vectors of features that lie side by side: as many as a tile has at most.
+_PANEL = max(wide for wide, _ in PRODUCT_TILES)
 
 
 class Readout(NamedTuple):
@@ -116,15 +117,10 @@ def add_products(
         See `Readout` and `shoal.pso.engines.kernels.Scratch`.
     """
     features = address_of(work, place)
-    columns = address_of(scratch.columns, 0)
     padded = padded_neurons(neurons)
+    targets = padded + padded_targets(readout.outputs)
     vectors = -(-neurons // LANES)
-    width = vectors * LANES
-
-    for vector in range(vectors):
-        for sample in range(0, real, LANES):
-            source = features + 4 * (vector * LANES * BLOCK + sample)
-            transpose_square(source, columns + 4 * (sample * width + vector * LANES), width)
+    _transpose(features, vectors, real, scratch)
 
     if readout.weighted:
         weights = place + padded * BLOCK
@@ -132,11 +128,32 @@ def add_products(
             for sample in range(real):
                 work[row + sample] *= work[weights + sample]
 
-    for row in range(0, padded, LANES):
-        last = min(row + LANES, padded)
-        _add_rows(features, row, last, row // LANES, columns, vectors, real, stride, scratch)
-    last = padded + padded_targets(readout.outputs)
-    _add_rows(features, padded, last, 0, columns, vectors, real, stride, scratch)
+    for panel in range(0, vectors, _PANEL):
+        own = panel * LANES
+        wide = min(_PANEL, vectors - panel)
+        _add_rows(features, 0, own, panel, 0, wide, real, stride, scratch)
+        # Sums below the diagonal are not needed, but where a vector has some of either kind.
+        for skipped in range(wide):
+            row = own + skipped * LANES
+            last = min(row + LANES, padded)
+            _add_rows(features, row, last, panel, skipped, wide, real, stride, scratch)
+        _add_rows(features, padded, targets, panel, 0, wide, real, stride, scratch)
+
+
+@inlined
+def _transpose(features: Any, vectors: Any, real: Any, scratch: Any) -> None:
+    """Write the block's features in rows of a sample each to ``scratch.columns``.
+
+    Panel after panel of `_PANEL` vectors, so that one stays in the first-level cache.
+    """
+    columns = address_of(scratch.columns, 0)
+    for vector in range(vectors):
+        panel = vector // _PANEL * _PANEL
+        width = min(_PANEL, vectors - panel) * LANES
+        target = columns + 4 * (panel * BLOCK + vector - panel) * LANES
+        for sample in range(0, real, LANES):
+            source = features + 4 * (vector * LANES * BLOCK + sample)
+            transpose_square(source, target + 4 * sample * width, width)
 
 
 @inlined
@@ -144,34 +161,31 @@ def _add_rows(
     features: Any,
     first: Any,
     last: Any,
-    start: Any,
-    columns: Any,
-    vectors: Any,
+    panel: Any,
+    skipped: Any,
+    wide: Any,
     real: Any,
     stride: Any,
     scratch: Any,
 ) -> None:
-    """Add the products of rows ``first .. last - 1`` with the vectors of columns from ``start``."""
-    matrix = address_of(scratch.matrix, 0)
-    vector = start
-    for wide in _WIDTHS:
-        while vector + wide <= vectors:
-            row = first
-            for shape in PRODUCT_TILES:
-                height = shape[1]
-                while shape[0] == wide and row + height <= last:
-                    add_product_tile(
-                        wide,
-                        height,
-                        columns + 4 * vector * LANES,
-                        vectors * LANES,
-                        features + 4 * row * BLOCK,
-                        real,
-                        matrix + 8 * (row * stride + vector * LANES),
-                        stride,
-                    )
-                    row += height
-            vector += wide
+    """Add the products of rows ``first .. last - 1`` with a panel, less its first vectors."""
+    columns = address_of(scratch.columns, 0) + 4 * (panel * BLOCK + skipped) * LANES
+    matrix = address_of(scratch.matrix, 0) + 8 * (panel + skipped) * LANES
+    row = first
+    for shape in PRODUCT_TILES:
+        height = shape[1]
+        while shape[0] == wide - skipped and row + height <= last:
+            add_product_tile(
+                shape[0],
+                height,
+                columns,
+                wide * LANES,
+                features + 4 * row * BLOCK,
+                real,
+                matrix + 8 * row * stride,
+                stride,
+            )
+            row += height
 
 
 @compiled
@@ -188,8 +202,11 @@ def center(matrix: Any, neurons: Any, stride: Any, readout: Any) -> None:
     for row in range(neurons):
         mean = matrix[sums + row] / total
         start = row * stride
-        for column in range(row, neurons):
-            matrix[start + column] -= mean * matrix[sums + column]
+        # Views, so that the compiler makes vectors of the loop.
+        own = matrix[start + row : start + neurons]
+        others = matrix[sums + row : sums + neurons]
+        for n in range(neurons - row):
+            own[n] -= mean * others[n]
         matrix[start + row] += readout.ridge * total
         for column in range(neurons, padded):
             matrix[start + column] = 0.0
@@ -226,11 +243,10 @@ def factorise(matrix: Any, neurons: Any, stride: Any, own: Any) -> Any:
 
         eliminate_tile(1, start, stride, row, first * DOUBLES, 0, factors)
         vector = first + 1
-        while vector + 2 <= vectors:
-            eliminate_tile(2, start, stride, row, vector * DOUBLES, row, factors)
-            vector += 2
-        if vector < vectors:
-            eliminate_tile(1, start, stride, row, vector * DOUBLES, row, factors)
+        for wide in ELIMINATION_WIDTHS:
+            while vector + wide <= vectors:
+                eliminate_tile(wide, start, stride, row, vector * DOUBLES, row, factors)
+                vector += wide
     return True
 
 

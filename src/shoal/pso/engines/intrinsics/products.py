@@ -33,6 +33,10 @@ if has_wide_registers():
     )
 # Numbers of float64 that one elimination takes at once.
 DOUBLES = LANES // 2
+# Numbers of such vectors in the tiles of an elimination.
+ELIMINATION_WIDTHS: tuple[int, ...] = (2, 1)
+if has_wide_registers():
+    ELIMINATION_WIDTHS = (4, 2, 1)
 
 
 @intrinsic
@@ -113,7 +117,7 @@ def eliminate_tile(
     typing
         Numba's own: it is passed when a kernel is compiled.
     vectors
-        Columns of the tile over `DOUBLES`: 1 or 2.
+        Columns of the tile over `DOUBLES`: one of `ELIMINATION_WIDTHS`.
     matrix
         Address of float64 in rows of ``stride``.
     stride
@@ -129,7 +133,7 @@ def eliminate_tile(
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         emit = Emitter(context, builder)
-        for width in (1, 2):
+        for width in ELIMINATION_WIDTHS:
             with emit.when(emit.of(args[0]).compare("==", width)):
                 _eliminate(emit, width, args)
         return emit.nothing
@@ -157,7 +161,7 @@ def _eliminate(emit: Emitter, vectors: int, args: Any) -> None:
         start = k * stride
         here = [emit.load(matrix, start + column + v * DOUBLES, DOUBLES) for v in range(vectors)]
         for j in range(QUAD):
-            factor = (emit.scalar(matrix, start + row + j) * -1.0).spread(DOUBLES)
+            factor = emit.scalar(matrix, start + row + j).spread(DOUBLES).negative()
             for v in range(vectors):
                 totals[j][v].set(factor.fma(here[v], totals[j][v].get()))
 
@@ -165,8 +169,8 @@ def _eliminate(emit: Emitter, vectors: int, args: Any) -> None:
     for j in range(QUAD):
         values = [total.get() for total in totals[j]]
         for i in range(j):
-            factor = _own(emit, own, j, i) * -1.0
-            values = [factor.spread(DOUBLES).fma(done[i][v], values[v]) for v in range(vectors)]
+            factor = _own(emit, own, j, i).spread(DOUBLES).negative()
+            values = [factor.fma(done[i][v], values[v]) for v in range(vectors)]
         scale = _own(emit, own, j, j).spread(DOUBLES)
         done.append([value * scale for value in values])
         for value, place in zip(done[j], places[j], strict=True):
