@@ -18,7 +18,8 @@ from rich.text import Text
 from cli.test_tables import make_run
 from shoal.cli import terminal
 from shoal.cli.tables import runs_table
-from shoal.cli.terminal import Terminal, accept_any_text, visible
+from shoal.cli.terminal import Terminal, accept_any_text
+from shoal.system.visible_text import visible
 
 NAME = "bad\x1b[31mred"
 

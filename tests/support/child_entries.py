@@ -142,7 +142,7 @@ def refuse(parent: Parent, arguments: Sequence[str]) -> int:
 
 def say_and_fail(parent: Parent, arguments: Sequence[str]) -> None:
     """Say something on standard error, and end with a reason."""
-    print("a line", file=sys.stderr)
+    print("a \x1b[31mline", file=sys.stderr)
     raise SystemExit("because of that")
 
 

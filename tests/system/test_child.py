@@ -278,4 +278,4 @@ class TestHeardProcess:
             process = start_heard(entries.SAY_AND_FAIL, echo=echo)
             process.reason()
             end_process(process)
-        assert capfd.readouterr().err == "a line\nbecause of that\n"
+        assert capfd.readouterr().err == "a \\x1b[31mline\nbecause of that\n"

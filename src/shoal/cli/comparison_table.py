@@ -8,7 +8,6 @@ from rich.text import Text
 
 from shoal.analysis.comparison import Comparison
 from shoal.analysis.duels import Duel
-from shoal.cli.terminal import visible
 from shoal.objectives.registry import Metric
 from shoal.presentation.formatting import (
     difference_text,
@@ -17,6 +16,7 @@ from shoal.presentation.formatting import (
     metric_heading,
     score_with_spread,
 )
+from shoal.system.visible_text import visible
 
 _LEGEND = (
     "± and brackets: 95 % intervals over trainings, not over other data. A test is unresolved "

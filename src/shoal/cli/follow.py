@@ -19,7 +19,7 @@ from rich.text import Text
 from shoal.analysis.progress import read_phase
 from shoal.analysis.summary import Summary, blocking_run, summarise
 from shoal.cli.tables import best_score_text, report
-from shoal.cli.terminal import Terminal, visible
+from shoal.cli.terminal import Terminal
 from shoal.orchestration.launcher import end_text, ensure_supervisor
 from shoal.presentation.formatting import (
     blocking_run_text,
@@ -31,6 +31,7 @@ from shoal.presentation.formatting import (
 from shoal.store import TERMINAL, RunView, Store
 from shoal.system.child import HeardProcess
 from shoal.system.process import END_SIGNALS, end_process
+from shoal.system.visible_text import visible
 
 # Seconds between two looks at the run.
 REFRESH_SECONDS = 0.25
@@ -152,7 +153,7 @@ def _follow(
             # A run that is running has another supervisor by now, and goes on without the child.
             if child is not None and child.poll() is not None and run.state != "running":
                 print(
-                    f"shoal: the supervisor ended unexpectedly: {visible(end_text(child))}.",
+                    f"shoal: the supervisor ended unexpectedly: {end_text(child)}.",
                     file=sys.stderr,
                 )
                 return

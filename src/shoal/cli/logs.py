@@ -7,9 +7,9 @@ import os
 import sys
 
 from shoal._version import __version__
-from shoal.cli.terminal import visible
 from shoal.errors import SettingsError
 from shoal.system.log_level import LEVELS, VARIABLE
+from shoal.system.visible_text import visible
 
 _log = logging.getLogger(__name__)
 

@@ -69,9 +69,10 @@ from shoal.cli.options import (
 from shoal.cli.problem_commands import app as problem_commands
 from shoal.cli.run_commands import app as run_commands
 from shoal.cli.store_commands import app as store_commands
-from shoal.cli.terminal import Terminal, accept_any_text, echo, visible
+from shoal.cli.terminal import Terminal, accept_any_text, echo
 from shoal.errors import ShoalError
 from shoal.orchestration.launcher import prepared_supervisor
+from shoal.system.visible_text import visible
 
 if TYPE_CHECKING:
     from shoal.data import Preset

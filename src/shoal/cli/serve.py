@@ -10,7 +10,6 @@ import sys
 import threading
 import time
 
-from shoal.cli.terminal import visible
 from shoal.dashboard.network_access import EVERYWHERE, LOOPBACK, ServerAccess
 from shoal.dashboard.server.launch import address, dashboard_process, free_port, wait_until_up
 from shoal.data import load_dataset
@@ -20,6 +19,7 @@ from shoal.settings.search_settings import SearchSettings
 from shoal.store import ACTIVE, HEARTBEAT_SECONDS, Store
 from shoal.system.child import HeardProcess
 from shoal.system.process import END_SIGNALS, end_process
+from shoal.system.visible_text import visible
 
 # Seconds between two looks at the processes.
 _WATCH_SECONDS = 0.5
@@ -133,7 +133,7 @@ class _Service:
         if self._supervisor is not None:
             if self._supervisor.poll() is None:
                 return
-            self._count_end(visible(end_text(self._supervisor)))
+            self._count_end(end_text(self._supervisor))
             self.start_supervisor()
             return
 

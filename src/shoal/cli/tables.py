@@ -21,7 +21,6 @@ from shoal.analysis.score_rows import (
     shown_metrics,
 )
 from shoal.analysis.summary import Best, Summary
-from shoal.cli.terminal import visible
 from shoal.presentation.formatting import (
     bounds_text,
     difference_text,
@@ -40,6 +39,7 @@ from shoal.presentation.formatting import (
 from shoal.presentation.palette import STATE_COLOURS
 from shoal.store import RunView
 from shoal.store.serialization import finite
+from shoal.system.visible_text import visible
 
 if TYPE_CHECKING:
     from shoal.analysis.split_sensitivity import MethodSummary

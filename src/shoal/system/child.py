@@ -32,6 +32,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from shoal.system.process import gc_paused
+from shoal.system.visible_text import visible
 
 _MODULE = "shoal.system.child"
 # The first argument of a process that has no parent to end with.
@@ -249,7 +250,7 @@ class HeardProcess(subprocess.Popen[bytes]):
         assert self.stderr is not None
         with self.stderr:
             for line in self.stderr:
-                text = line.decode(errors="replace").rstrip()
+                text = visible(line.decode(errors="replace").rstrip())
                 self.last_words = text.strip() or self.last_words
                 if self._echo:
                     print(text, file=sys.stderr, flush=True)
