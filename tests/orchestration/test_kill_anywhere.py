@@ -285,8 +285,11 @@ def test_a_stale_owner_that_wakes_writes_nothing(
 def test_a_short_lack_of_memory_changes_nothing(undisturbed: Undisturbed, tmp_path: Path) -> None:
     # As with vm.overcommit_memory=2, or `ulimit -v` of batch systems: no new mapping is possible.
     with _scene(str(tmp_path / "shoal.db"), tmp_path / "home", undisturbed) as here:
-        supervisor = here.supervise()
-        here.trained(6)
+        # It waits, so that there is work left when the limit is there.
+        supervisor = here.supervise("--sleep", "8")
+        eventually(lambda: scene.stands_still(supervisor))
+        _limit_memory(set(here.processes()) - {supervisor.pid}, 100_000_000)
+        supervisor.send_signal(signal.SIGCONT)
 
         def noticed() -> bool:
             _limit_memory(set(here.processes()) - {supervisor.pid}, 100_000_000)

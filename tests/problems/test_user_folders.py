@@ -127,6 +127,16 @@ def test_a_module_of_the_current_folder_is_imported_if_a_user_named_it(
         user_folders.import_module("my_other")
 
 
+def test_what_lies_beside_such_a_module_is_found_after_other_folders_were_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    references.find(f"{write(tmp_path / 'elsewhere' / 'inventory.py', SHOP)}:shop")
+    write(tmp_path / "my_sampler.py", "from my_helper import VALUE\n")
+    write(tmp_path / "my_helper.py", "VALUE = 3\n")
+    monkeypatch.chdir(tmp_path)
+    assert user_folders.import_module("my_sampler").VALUE == 3
+
+
 def test_a_module_that_lacks_another_says_which(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

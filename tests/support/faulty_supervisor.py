@@ -4,6 +4,7 @@
 
 --die before:7|after:7   kill -9 of itself right before or after its 7th commit
 --with-all               of its workers, too
+--sleep 7                kill -STOP of itself right after its 7th commit
 --commits FILE           note in a file how many commits there were
 --patience SECONDS       how long a transaction is tried again
 --asked FILE             note which evaluations were asked for
@@ -34,7 +35,7 @@ def die(with_all: bool) -> None:
 
 
 def arm(moment: str, number: int, with_all: bool) -> Callable[[], int]:
-    """Die at that commit; returns a function that says how many there were so far.
+    """Die, or fall asleep, at that commit; returns a function that says how many there were so far.
 
     Their number is the same in every run: results are handed on one by one, and no heartbeat
     comes between.
@@ -66,6 +67,8 @@ def arm(moment: str, number: int, with_all: bool) -> Callable[[], int]:
         result = write(self, watched)
         if (moment, number) == ("after", this):
             die(with_all)
+        if (moment, number) == ("asleep", this):
+            os.kill(os.getpid(), signal.SIGSTOP)
         return result
 
     def one_by_one(self: LocalExecutor, timeout: float) -> list[Outcome]:
@@ -99,6 +102,7 @@ def note_asked(file: Path) -> None:
 def main() -> None:
     options = argparse.ArgumentParser()
     options.add_argument("--die", default="")
+    options.add_argument("--sleep", type=int)
     options.add_argument("--with-all", action="store_true")
     options.add_argument("--commits", type=Path)
     options.add_argument("--patience", type=float)
@@ -120,6 +124,8 @@ def main() -> None:
     if given.asked:
         note_asked(given.asked)
     commits = None
+    if given.sleep:
+        given.die = f"asleep:{given.sleep}"
     if given.commits or given.die:
         moment, _, number = given.die.partition(":")
         commits = arm(moment, int(number or 0), given.with_all)

@@ -31,6 +31,12 @@ SETTINGS = SearchSettings(
 _FAULTY = str(Path(__file__).with_name("faulty_supervisor.py"))
 
 
+def stands_still(process: subprocess.Popen[bytes]) -> bool:
+    """Whether it was sent SIGSTOP, and no SIGCONT since."""
+    stat = Path(f"/proc/{process.pid}/stat").read_text()
+    return stat.rpartition(")")[2].split()[0] == "T"
+
+
 @dataclass(frozen=True)
 class Undisturbed:
     """What became of a run that nobody disturbed. ``pace``: seconds an evaluation."""
@@ -125,8 +131,7 @@ class Scene:
 
         def stopped() -> bool:
             process.send_signal(signal.SIGSTOP)
-            stat = Path(f"/proc/{process.pid}/stat")
-            eventually(lambda: stat.read_text().rpartition(")")[2].split()[0] == "T")
+            eventually(lambda: stands_still(process))
             if not self._is_free():
                 process.send_signal(signal.SIGCONT)
                 return False

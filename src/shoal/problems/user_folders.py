@@ -129,7 +129,8 @@ def _folders_of_importers(name: str) -> Iterator[Path]:
     """The folders of code that has a module imported, such as by a text that a library reads."""
     for distance, frame in enumerate(_importers()):
         if distance == 0 and frame.f_code is import_module.__code__:
-            yield Path.cwd()
+            # Opened by then, so that what the module imports is found beside it, too.
+            yield from _folders & {Path.cwd()}
         yield from _folders_of(frame)
 
 
