@@ -103,6 +103,11 @@ class CanonicalTable:
 
     Make one with `from_frame` or `from_texts`; the constructor itself converts nothing.
 
+    Attributes
+    ----------
+    left_out
+        What of its file is no part of the table, in sentences.
+
     Examples
     --------
     >>> import pandas as pd
@@ -115,6 +120,7 @@ class CanonicalTable:
 
     _frame: pd.DataFrame
     _written: Mapping[str, Written] = field(default_factory=dict)
+    left_out: tuple[str, ...] = ()
 
     @classmethod
     def from_frame(cls, name: str, frame: pd.DataFrame) -> CanonicalTable:
@@ -142,7 +148,11 @@ class CanonicalTable:
 
     @classmethod
     def from_stored(
-        cls, name: str, frame: pd.DataFrame, written: Mapping[str, Written]
+        cls,
+        name: str,
+        frame: pd.DataFrame,
+        written: Mapping[str, Written],
+        left_out: Sequence[str] = (),
     ) -> CanonicalTable:
         """Convert the DataFrame of a canonical table that was stored.
 
@@ -156,6 +166,8 @@ class CanonicalTable:
             As `frame` was.
         written
             How its columns were written, as far as that is known.
+        left_out
+            What of its file is no part of it.
 
         Raises
         ------
@@ -166,7 +178,8 @@ class CanonicalTable:
         series = {}
         for column, cells in columns.items():
             series[column] = _from_texts(cells) if isinstance(cells, list) else cells
-        return cls(pd.DataFrame(series, index=pd.RangeIndex(len(frame))), written)
+        index = pd.RangeIndex(len(frame))
+        return cls(pd.DataFrame(series, index=index), written, tuple(left_out))
 
     @classmethod
     def from_texts(cls, columns: Mapping[str, list[str]]) -> CanonicalTable:
@@ -177,7 +190,8 @@ class CanonicalTable:
         columns
             By name, as `parse_csv` gives them: lists of equal length. An empty cell is missing.
         """
-        return cls._read(columns, NumberReader(columns))
+        table = cls._read(columns, NumberReader(columns))
+        return replace(table, left_out=getattr(columns, "left_out", ()))
 
     @classmethod
     def _read(
@@ -273,7 +287,8 @@ class CanonicalTable:
 
         Its rows are numbered anew, from 0.
         """
-        return CanonicalTable(self._frame.iloc[::step].reset_index(drop=True), self._written)
+        rows = self._frame.iloc[::step].reset_index(drop=True)
+        return CanonicalTable(rows, self._written, self.left_out)
 
 
 def as_canonical(name: str, table: CanonicalTable | pd.DataFrame) -> CanonicalTable:
