@@ -148,11 +148,7 @@ class CanonicalTable:
 
     @classmethod
     def from_stored(
-        cls,
-        name: str,
-        frame: pd.DataFrame,
-        written: Mapping[str, Written],
-        left_out: Sequence[str] = (),
+        cls, name: str, frame: pd.DataFrame, written: Mapping[str, Written]
     ) -> CanonicalTable:
         """Convert the DataFrame of a canonical table that was stored.
 
@@ -166,8 +162,6 @@ class CanonicalTable:
             As `frame` was.
         written
             How its columns were written, as far as that is known.
-        left_out
-            What of its file is no part of it.
 
         Raises
         ------
@@ -178,8 +172,7 @@ class CanonicalTable:
         series = {}
         for column, cells in columns.items():
             series[column] = _from_texts(cells) if isinstance(cells, list) else cells
-        index = pd.RangeIndex(len(frame))
-        return cls(pd.DataFrame(series, index=index), written, tuple(left_out))
+        return cls(pd.DataFrame(series, index=pd.RangeIndex(len(frame))), written)
 
     @classmethod
     def from_texts(cls, columns: Mapping[str, list[str]]) -> CanonicalTable:

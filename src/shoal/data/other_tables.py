@@ -93,8 +93,9 @@ def _converted(data: Any) -> pd.DataFrame | None:
         import pyarrow
 
         # Whole numbers stay whole where others are missing.
-        return pyarrow.table(data).to_pandas(integer_object_nulls=True)
+        frame: pd.DataFrame = pyarrow.table(data).to_pandas(integer_object_nulls=True)
+        return frame
     if hasattr(data, "to_pandas"):
-        frame = data.to_pandas()
-        return frame if isinstance(frame, pd.DataFrame) else None
+        converted = data.to_pandas()
+        return converted if isinstance(converted, pd.DataFrame) else None
     return None

@@ -9,6 +9,7 @@ import os
 import re
 import reprlib
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from importlib import resources
 from pathlib import Path
@@ -218,8 +219,8 @@ def _from_stored(frame: pd.DataFrame) -> CanonicalTable:
     written = {}
     for column, values in frame.attrs.get(_WRITTEN, {}).items():
         written[column] = Written.from_dict(values)
-    left_out = frame.attrs.get(_LEFT_OUT, ())
-    return CanonicalTable.from_stored("stored table", frame, written, left_out)
+    table = CanonicalTable.from_stored("stored table", frame, written)
+    return replace(table, left_out=tuple(frame.attrs.get(_LEFT_OUT, ())))
 
 
 def read_cells(data: str | os.PathLike[str]) -> Mapping[str, Cells]:

@@ -31,12 +31,12 @@ def check_no_totals(name: str, table: CanonicalTable) -> None:
         if len(table) < 2:
             return
 
-        words = [(cells, to_level(cells.iloc[row])) for cells in texts]
-        words = [(cells, word) for cells, word in words if word is not None]
+        words = [cells for cells in texts if to_level(cells.iloc[row]) is not None]
         if len(words) != 1:
             continue
-        cells, word = words[0]
-        if word.rstrip(":").casefold() in _TOTALS and (cells == cells.iloc[row]).sum() == 1:
+        word = str(words[0].iloc[row]).strip()
+        is_alone = (words[0] == words[0].iloc[row]).sum() == 1
+        if is_alone and word.rstrip(":").casefold() in _TOTALS:
             raise DataError(
                 f"{name}: row {row + 2} ({word!r}) seems to sum up the other rows.",
                 expected="rows that are alike",

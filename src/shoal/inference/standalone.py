@@ -493,8 +493,9 @@ def _rows_of_title(rows: Sequence[Sequence[str]]) -> int:
     usual = max(Counter(filter(None, filled)).most_common(1), default=(0, 0))[0]
 
     narrow = 0
-    for row, cells in zip(rows, filled, strict=True):
-        if 2 * cells > usual or (cells and not row[0].strip()):
+    for row, cells, next_cells in zip(rows, filled, [*filled[1:], 0], strict=True):
+        is_narrow = 2 * cells <= usual or (cells < usual and not next_cells)
+        if not is_narrow or (cells and not row[0].strip()):
             break
         narrow += 1
     if not narrow:
@@ -514,7 +515,7 @@ def _rows_of_words(rows: Sequence[Sequence[str]], at_least: int) -> list[int]:
     whole = [index for index in range(1, len(rows)) if len(rows[index]) == len(rows[0])]
     later = [rows[index] for index in whole[len(whole) // 2 :][:_TRIED_ROWS]]
 
-    found = []
+    found: list[int] = []
     for index in whole[: len(whole) // 2]:
         words = 0
         for position, cell in enumerate(rows[index]):
