@@ -21,6 +21,7 @@ from shoal.store import ACTIVE, RunView, Store, open_store
 
 if TYPE_CHECKING:
     from shoal.data import Preset
+    from shoal.data.other_tables import Table
 
 _log = logging.getLogger(__name__)
 
@@ -73,7 +74,7 @@ class TrainManager:
         self,
         store: str | os.PathLike[str] | Store | None = None,
         *,
-        data: str | Dataset | pd.DataFrame = "concrete",
+        data: str | Dataset | Table = "concrete",
         target: str | Sequence[str] | None = None,
         **settings: Any,
     ) -> None:

@@ -103,6 +103,11 @@ class CanonicalTable:
 
     Make one with `from_frame` or `from_texts`; the constructor itself converts nothing.
 
+    Attributes
+    ----------
+    left_out
+        What of its file is no part of the table, in sentences.
+
     Examples
     --------
     >>> import pandas as pd
@@ -115,6 +120,7 @@ class CanonicalTable:
 
     _frame: pd.DataFrame
     _written: Mapping[str, Written] = field(default_factory=dict)
+    left_out: tuple[str, ...] = ()
 
     @classmethod
     def from_frame(cls, name: str, frame: pd.DataFrame) -> CanonicalTable:
@@ -177,7 +183,8 @@ class CanonicalTable:
         columns
             By name, as `parse_csv` gives them: lists of equal length. An empty cell is missing.
         """
-        return cls._read(columns, NumberReader(columns))
+        table = cls._read(columns, NumberReader(columns))
+        return replace(table, left_out=getattr(columns, "left_out", ()))
 
     @classmethod
     def _read(
@@ -273,7 +280,8 @@ class CanonicalTable:
 
         Its rows are numbered anew, from 0.
         """
-        return CanonicalTable(self._frame.iloc[::step].reset_index(drop=True), self._written)
+        rows = self._frame.iloc[::step].reset_index(drop=True)
+        return CanonicalTable(rows, self._written, self.left_out)
 
 
 def as_canonical(name: str, table: CanonicalTable | pd.DataFrame) -> CanonicalTable:

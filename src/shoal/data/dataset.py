@@ -620,7 +620,7 @@ class Dataset:
         if self.table is None:
             return ()
 
-        notes = [*self._notes_on_roles()]
+        notes = [*self.table.left_out, *self._notes_on_roles()]
         features = [column.name for column in self.encoder.columns]
         meanings = self.table.meanings([*features, *self.options.targets])
         if meanings:

@@ -25,6 +25,7 @@ from shoal.data.encoder import NumericColumn, fit_column, skewness
 from shoal.data.feature_findings import (
     answers_in_disguise,
     copies_of_rows,
+    left_out,
     marks_of_missing,
     missing_cells,
     notations,
@@ -139,6 +140,7 @@ def check_table(
         *_days(examination),
         *_folds(examination),
         *_target(examination),
+        *left_out(examination),
         *notations(examination),
         *marks_of_missing(examination),
         *missing_cells(examination),

@@ -46,6 +46,12 @@ def notations(examination: Examination) -> Iterator[Finding]:
         )
 
 
+def left_out(examination: Examination) -> Iterator[Finding]:
+    """Say what of the file is no part of the table."""
+    for sentence in examination.table.left_out:
+        yield Finding("good", sentence)
+
+
 def marks_of_missing(examination: Examination) -> Iterator[Finding]:
     """Find a value that repeats far outside all others of its column, as -999 does."""
     for name in [*examination.features, *examination.targets]:

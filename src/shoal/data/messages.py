@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Sequence
 
 from shoal.data.canonical import CanonicalTable
 from shoal.errors import DataError
+from shoal.inference.standalone import to_number
 
 # Column names that a message lists.
 _LISTED_COLUMNS = 30
+
+# What may separate names in a file whose separator is not known, and what may stand around one.
+_BETWEEN_NAMES = re.compile(r"[^\w.()-]")
+_AROUND_NAMES = " '\"`#\u2018\u2019\u201c\u201d\u200b\ufeff"
 
 
 def count_of(number: int, noun: str, plural_ending: str = "s") -> str:
@@ -55,12 +61,26 @@ def check_has_column(name: str, table: CanonicalTable, column: str) -> None:
     if column in table:
         return
 
+    remedy = "check the spelling"
+    if len(table.columns) == 1 and _BETWEEN_NAMES.search(table.columns[0]):
+        remedy = "separate the columns of a CSV file by , ; tab or |, with no quotes around rows"
+    elif any(to_number(other) is not None for other in table.columns):
+        remedy += ", or add a row of column names on top if the first row has none"
+
     hint = ""
-    near = difflib.get_close_matches(column, table.columns)
+    near = _nearest(table.columns, column)
     if near:
-        hint = f" Did you mean {near[0]!r}?"
+        hint = f" Did you mean {near!r}?"
     raise DataError(
         f"{name}: there is no column {column!r}.{hint}",
         expected=f"one of {list_columns(table)}",
-        remedy="check the spelling",
+        remedy=remedy,
     )
+
+
+def _nearest(columns: Sequence[str], column: str) -> str | None:
+    """The name that is most like another; it may differ in quotes and what cannot be seen."""
+    for name in columns:
+        if name.strip(_AROUND_NAMES).casefold() == column.casefold():
+            return name
+    return next(iter(difflib.get_close_matches(column, columns)), None)

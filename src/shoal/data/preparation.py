@@ -33,11 +33,13 @@ from shoal.data.encoder import (
     fit_questions,
 )
 from shoal.data.messages import check_has_column, count_of, list_columns
+from shoal.data.other_tables import Table
 from shoal.data.partition import check_targets_of_parts, check_weights_of_parts, split_table
 from shoal.data.roles import read_roles
 from shoal.data.splits import FoldsError, Rows, Split
 from shoal.data.table_io import BUNDLED, read_table
 from shoal.data.target import fit_target, read_target
+from shoal.data.totals import check_no_totals
 from shoal.errors import DataError
 from shoal.inference.standalone import MAX_COLUMNS, TableError, encode
 
@@ -47,7 +49,7 @@ MIN_ROWS = 10
 
 
 def load_dataset(
-    data: str | os.PathLike[str] | pd.DataFrame,
+    data: str | os.PathLike[str] | Table,
     target: str | Sequence[str] | None = None,
     *,
     preset: Preset = "modern",
@@ -70,8 +72,10 @@ def load_dataset(
     Parameters
     ----------
     data
-        The name of a bundled table ("concrete"), the path of a CSV or Parquet file, or a DataFrame
-        (rows, columns), which is copied. At least 10 rows.
+        The name of a bundled table ("concrete"), the path of a CSV or Parquet file, or a table of
+        at least 10 rows, which is copied: a DataFrame of pandas or polars, a table of PyArrow, a
+        NumPy array (rows, columns), whose columns are called 0, 1 and so on, or a structured one, a
+        dict of columns, or a list of dicts.
     target
         Column to predict; or several columns of numbers, as a list or as text with commas between,
         which one network predicts together. None: the bundled table's own target.
@@ -167,7 +171,7 @@ def load_dataset(
 
 
 def table_and_target(
-    data: str | os.PathLike[str] | pd.DataFrame, target: str | Sequence[str] | None = None
+    data: str | os.PathLike[str] | Table, target: str | Sequence[str] | None = None
 ) -> tuple[str, CanonicalTable, str | Sequence[str]]:
     """Read a table, and find its target if it is a bundled one.
 
@@ -237,6 +241,7 @@ def prepare_new(
     """
     options = DataOptions.of_new_run(target, preset, folds=folds, **others)
     table = as_canonical(name, source)
+    check_no_totals(name, table)
 
     try:
         return prepare(name, table, options)

@@ -6,8 +6,10 @@ import difflib
 import io
 import logging
 import os
+import re
 import reprlib
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from importlib import resources
 from pathlib import Path
@@ -15,6 +17,7 @@ from pathlib import Path
 import pandas as pd
 
 from shoal.data.canonical import CanonicalTable, Written, as_canonical, to_data_error
+from shoal.data.other_tables import Table, to_frame
 from shoal.data.parquet_size import CELL_BYTES, check_decoded_size, too_large
 from shoal.errors import DataError
 from shoal.inference.standalone import (
@@ -39,22 +42,28 @@ MAX_PARQUET_CELLS = 200_000_000
 _PARQUET_MAGIC = b"PAR1"
 _PARQUET_SUFFIXES = (".parquet", ".pq")
 
-# Where Parquet has how columns were written: among the attributes of its DataFrame.
+# A path makes one slash of two.
+_ADDRESS = re.compile(r"(?:https?|ftps?|s3|gs|gcs|az|abfss?|hdfs|file):/+")
+
+# Where Parquet has how columns were written, and what of their file is no part of the table: among
+# the attributes of its DataFrame.
 _WRITTEN = "shoal_written"
+_LEFT_OUT = "shoal_left_out"
 
 
-def read_table(data: str | os.PathLike[str] | pd.DataFrame) -> tuple[str, CanonicalTable]:
+def read_table(data: str | os.PathLike[str] | Table) -> tuple[str, CanonicalTable]:
     """Read a table from wherever a user has it.
 
     Parameters
     ----------
     data
-        The name of a bundled table ("concrete"), the path of a CSV or Parquet file, or a DataFrame.
+        The name of a bundled table ("concrete"), the path of a CSV or Parquet file, or a DataFrame
+        or another table (`to_frame`).
 
     Returns
     -------
     name : str
-        The bundled name, the file's name without its suffix, or "table" for a DataFrame.
+        The bundled name, the file's name without its suffix, or "table" for a table.
     table : CanonicalTable
         Its columns in canonical form.
 
@@ -70,24 +79,35 @@ def read_table(data: str | os.PathLike[str] | pd.DataFrame) -> tuple[str, Canoni
     >>> name, len(table), table.columns[0]
     ('concrete', 1030, 'cement')
     """
-    if isinstance(data, pd.DataFrame):
-        return "table", CanonicalTable.from_frame("table", data)
+    if not isinstance(data, str | os.PathLike):
+        frame = to_frame(data)
+        if frame is not None:
+            return "table", CanonicalTable.from_frame("table", frame)
 
     file_name, content = _named_content(data)
     # The suffix says the format, and is no part of what people call the table.
     return Path(file_name).stem, table_from_bytes(file_name, content)
 
 
-def _named_content(data: str | os.PathLike[str]) -> tuple[str, bytes]:
+def _named_content(data: object) -> tuple[str, bytes]:
     """The name and the bytes of a bundled table, or of a file."""
     if isinstance(data, str) and data in BUNDLED:
         return data, resources.files("shoal.data").joinpath(f"{data}.csv").read_bytes()
 
     if not isinstance(data, str | os.PathLike):
         raise DataError(
-            f"data {reprlib.repr(data)}.",
-            expected="a bundled name, the path of a CSV or Parquet file, or a DataFrame",
+            f"data {reprlib.repr(data)} of type {type(data).__name__}.",
+            expected="a bundled name, the path of a CSV or Parquet file, or a table: a DataFrame, "
+            "a table of Arrow, a NumPy array of two dimensions, or a dict of columns",
             remedy="give one of these",
+        )
+    address = _ADDRESS.match(str(data))
+    if address:
+        # Without what follows, which may have a password in it.
+        raise DataError(
+            f"{address[0]}... is an address, and Shoal fetches nothing.",
+            expected="the path of a CSV or Parquet file",
+            remedy="download the table first",
         )
 
     path = Path(data)
@@ -152,7 +172,8 @@ def to_parquet(table: CanonicalTable | pd.DataFrame, *, with_messages: bool = Fa
     table
         The table, with the notations of its numbers.
     with_messages
-        Write also what only messages need: why columns are refused, and what gaps were.
+        Write also what only messages need: why columns are refused, what gaps were, and what of the
+        file is left out.
 
     Raises
     ------
@@ -170,6 +191,8 @@ def to_parquet(table: CanonicalTable | pd.DataFrame, *, with_messages: bool = Fa
             written[column] = values
     if written:
         frame.attrs[_WRITTEN] = written
+    if with_messages and canonical.left_out:
+        frame.attrs[_LEFT_OUT] = list(canonical.left_out)
     buffer = io.BytesIO()
     try:
         frame.to_parquet(buffer, engine="pyarrow", index=False)
@@ -196,7 +219,8 @@ def _from_stored(frame: pd.DataFrame) -> CanonicalTable:
     written = {}
     for column, values in frame.attrs.get(_WRITTEN, {}).items():
         written[column] = Written.from_dict(values)
-    return CanonicalTable.from_stored("stored table", frame, written)
+    table = CanonicalTable.from_stored("stored table", frame, written)
+    return replace(table, left_out=tuple(frame.attrs.get(_LEFT_OUT, ())))
 
 
 def read_cells(data: str | os.PathLike[str]) -> Mapping[str, Cells]:

@@ -24,7 +24,8 @@ import os
 import re
 import sys
 import zipfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice, pairwise
 from pathlib import Path
@@ -56,6 +57,19 @@ Cells = Sequence[object] | NDArray[Any]
 _HEAD = 65_536
 _SNIFFED_ROWS = 100
 
+# Rows from which it is seen what a column holds, and in which a name of the header is looked for.
+_TRIED_ROWS = 20
+_SEARCHED_ROWS = 1_000
+
+# Lines above a header: a line with its end, what comments begin with, and what Excel writes to say
+# which separator follows.
+_LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n|\Z)")
+_COMMENT = "#"
+_NAMED_SEPARATOR = re.compile(r'"?sep=([^\w\s"]|\t)"?[,;\t|]*', re.IGNORECASE)
+
+# A byte order mark stands in the middle of files that were put together.
+_INVISIBLE = "\ufeff \t"
+
 # Share of control characters from which on a file is binary.
 _BINARY_SHARE = 0.01
 _CONTROLS_IN_TEXT = "\t\n\r\v\f\x1a"
@@ -69,12 +83,36 @@ _FORMULA_START = ("=", "+", "-", "@", "\t", "\r")
 _MAGIC = {
     b"\x1f\x8b": "a gzip archive",
     b"PK\x03\x04": "a zip archive or an Excel workbook",
+    b"PK\x05\x06": "an empty zip archive",
     b"BZh": "a bzip2 archive",
     b"\xfd7zXZ": "an xz archive",
     b"7z\xbc\xaf": "a 7-Zip archive",
     b"\x28\xb5\x2f\xfd": "a Zstandard archive",
     b"\xd0\xcf\x11\xe0": "an old Excel workbook",
+    b"ARROW1\0": "an Arrow (Feather) file",
+    b"\x89HDF": "an HDF5 file",
+    b"\x93NUMPY": "an array of NumPy",
+    b"\x80\x04\x95": "a pickle of Python",
+    b"\x80\x05\x95": "a pickle of Python",
+    b"SQLite format 3\0": "an SQLite database",
+    b"$FL2@": "an SPSS file",
+    b"<stata_dta>": "a Stata file",
+    b"MATLAB 5.0": "a MATLAB file",
+    b"Obj\x01": "an Avro file",
+    b"%PDF-": "a PDF document",
+    b"\x89PNG": "a picture",
+    b"\xff\xd8\xff": "a picture",
 }
+
+# The first characters of texts that are often taken for tables.
+_TEXT_KINDS = {
+    r"<(?:\?xml|error>)": "XML",
+    r"<(?:!--|(?:!doctype|html|head|body|table|div|script)\b)": "a web page (HTML)",
+    r"\{\\rtf": "a document (RTF)",
+    r'[\[{]\s*(?:["\[{]|$)': "JSON",
+    r"(?:%[^\r\n]*[\r\n]+\s*)*@relation\b": "ARFF",
+}
+_POINTER = re.compile(r"version https://git-lfs\.github\.com/|\S*/annex/objects/")
 
 
 class TableError(ValueError):
@@ -124,7 +162,7 @@ def decode(data: bytes) -> str:
             raise TableError(
                 f"the file is {kind}, not a table.",
                 expected="CSV text",
-                remedy="unpack it, or save it as CSV, first",
+                remedy="unpack it, or save its table as CSV, first",
             )
 
     text = _decode_by_first_fit(data)
@@ -136,6 +174,7 @@ def decode(data: bytes) -> str:
             remedy="save the table as CSV in UTF-8",
         )
 
+    _check_is_no_other_text(text[:_HEAD].lstrip("\ufeff \t\r\n"))
     head = text[:_HEAD]
     controls = sum(c < " " and c not in _CONTROLS_IN_TEXT for c in head)
     if controls > _BINARY_SHARE * len(head):
@@ -185,6 +224,25 @@ def _check_not_mixed(data: bytes) -> None:
     )
 
 
+def _check_is_no_other_text(head: str) -> None:
+    """Raise TableError if a text begins as one that is no CSV."""
+    first = repr(re.split(r"[\r\n]", head, maxsplit=1)[0][:60])
+    if _POINTER.match(head):
+        raise TableError(
+            f"the file only says where the table is: {first}.",
+            expected="the table itself",
+            remedy="fetch it: git lfs pull, or git annex get",
+        )
+
+    for beginning, kind in _TEXT_KINDS.items():
+        if re.match(beginning, head, re.IGNORECASE):
+            raise TableError(
+                f"the file is {kind}, not a table: it begins with {first}.",
+                expected="CSV text",
+                remedy="save the table as CSV; if it was downloaded, look at what came",
+            )
+
+
 def _not_text() -> TableError:
     return TableError(
         "the file is not text.", expected="CSV text", remedy="save the table as CSV in UTF-8"
@@ -203,11 +261,52 @@ class TextTable(dict[str, list[str]]):
         A text a row.
     separator
         What stands between cells.
+    left_out
+        What of the file is no part of the table, in sentences.
     """
 
-    def __init__(self, columns: Mapping[str, list[str]], separator: str) -> None:
+    def __init__(
+        self, columns: Mapping[str, list[str]], separator: str, left_out: Sequence[str] = ()
+    ) -> None:
         super().__init__(columns)
         self.separator = separator
+        self.left_out = tuple(left_out)
+
+
+class Layout(NamedTuple):
+    """Where the table of a text begins, and what separates its cells.
+
+    Attributes
+    ----------
+    start
+        Characters before the header.
+    line
+        The line of the header; the first one is 1.
+    separator
+        What stands between cells.
+    above
+        The lines above the header that are no part of the table, but for blank ones.
+    """
+
+    start: int
+    line: int
+    separator: str
+    above: tuple[str, ...]
+
+    @property
+    def has_comments(self) -> bool:
+        """Whether comments stand above the header."""
+        return any(line.startswith(_COMMENT) for line in self.above)
+
+    @property
+    def left_out(self) -> list[str]:
+        """What is left out above the header, in sentences."""
+        if not self.above:
+            return []
+        first = repr(self.above[0][:60])
+        if len(self.above) == 1:
+            return [f"The line {first} above the header is left out."]
+        return [f"The {len(self.above)} lines above the header are left out ({first} and so on)."]
 
 
 def parse_csv(text: str) -> TextTable:
@@ -216,7 +315,9 @@ def parse_csv(text: str) -> TextTable:
     Parameters
     ----------
     text
-        Row 1 is the header. A blank line inside is a row without values.
+        Row 1 is the header. Above it may stand blank lines, comments that begin with #, and Excel's
+        ``sep=;``. A blank line inside is a row without values. A column without a name is left out
+        if it is blank, or if it is the first one and numbers or names the rows.
 
     Returns
     -------
@@ -230,31 +331,91 @@ def parse_csv(text: str) -> TextTable:
 
     Examples
     --------
-    >>> parse_csv("size;price\\n1,5;20\\n2;30\\n")
+    >>> parse_csv("size;price\n1,5;20\n2;30\n")
     {'size': ['1,5', '2'], 'price': ['20', '30']}
     """
-    if not text.strip():
+    layout = find_layout(text)
+    rows = _read_rows(text, layout)
+    # Line ends that were doubled on the way make every second line blank.
+    if len(rows[0]) > 1 and len(rows) > 3 and not any(rows[1::2]):
+        rows = rows[::2]
+    # Blank lines at the end, and lines of separators only, are no rows.
+    while len(rows) > 1 and not _is_filled(rows[-1]):
+        rows.pop()
+
+    check_first_rows(rows)
+    header = [name.strip() for name in rows[0]]
+    body = rows[1:]
+    _check_rows(header, body, has_comments=layout.has_comments)
+
+    columns = [[row[position] for row in body] for position in range(len(header))]
+    _check_is_no_row(header, columns)
+    index = _is_index(header[0], columns[0])
+    blank = [i for i, name in enumerate(header) if not name and not _is_filled(columns[i])]
+    check_header(header, unnamed=[0] * index + blank)
+
+    left_out = layout.left_out
+    if index:
+        left_out.append("The first column is left out: it has no name, and only tells rows apart.")
+    if blank:
+        numbers = ", ".join(str(position + 1) for position in blank[:10])
+        left_out.append(f"Columns without a name and without values are left out: {numbers}.")
+    named = {name: columns[position] for position, name in enumerate(header) if name}
+    return TextTable(named, layout.separator, left_out)
+
+
+def find_layout(text: str) -> Layout:
+    """Where the table of a text begins, and what separates its cells.
+
+    Raises
+    ------
+    TableError
+        If the text holds no table.
+    """
+    above: list[re.Match[str]] = []
+    separator = ""
+    start = len(text)
+    for line in _LINE.finditer(text):
+        content = _text_of(line)
+        named = _NAMED_SEPARATOR.fullmatch(content)
+        if named:
+            separator = named[1]
+        elif content.strip() and not content.startswith(_COMMENT):
+            start = line.start()
+            break
+        above.append(line)
+
+    head = text[start : start + _HEAD + 1]
+    separator = separator or sniff_separator(head)
+    # A header may begin as a comment does.
+    comments = [line for line in above if _text_of(line).startswith(_COMMENT)]
+    if comments and _is_header(_text_of(comments[-1]), head, separator):
+        above = above[: above.index(comments[-1])]
+        start = comments[-1].start()
+    if not text[start:].strip():
         raise TableError(
             "the file is empty.",
             expected="a header and rows",
             remedy="choose a file that holds a table",
         )
 
-    separator = sniff_separator(text)
-    rows = _read_rows(text, separator)
-    # Blank lines at the end, and lines of separators only, are no rows.
-    while len(rows) > 1 and not any(cell.strip() for cell in rows[-1]):
-        rows.pop()
+    lines = [_text_of(line) for line in above]
+    return Layout(start, len(above) + 1, separator, tuple(filter(str.strip, lines)))
 
-    header = [name.strip() for name in rows[0]]
-    check_header(header)
-    body = rows[1:]
-    _check_row_lengths(body, len(header))
 
-    columns = {}
-    for position, name in enumerate(header):
-        columns[name] = [row[position] for row in body]
-    return TextTable(columns, separator)
+def _text_of(line: re.Match[str]) -> str:
+    """A line without its end; a tab may be the separator that it names."""
+    return line[0].strip("\ufeff\r\n ")
+
+
+def _is_header(comment: str, rest: str, separator: str) -> bool:
+    """Whether a comment is the header of the rows that follow."""
+    rows = _first_rows(rest, separator)
+    names = next(csv.reader([comment], delimiter=separator, skipinitialspace=True))
+    widths = Counter(map(len, rows))
+    if not rows or widths.most_common(1)[0][0] != len(names):
+        return not rows
+    return not _rows_of_words([names, *rows], at_least=1)
 
 
 def sniff_separator(text: str) -> str:
@@ -266,28 +427,145 @@ def sniff_separator(text: str) -> str:
     best = ","
     best_score = (0.0, 0)
     for separator in SEPARATORS:
-        widths = _widths_of_first_rows(text, separator)
-        if not widths or widths[0] <= 1:
+        # A title above the header is narrower than the table.
+        widths = Counter(map(len, _first_rows(text, separator)))
+        width, rows = max(widths.most_common(1), default=(0, 0))
+        if width <= 1:
             continue
-        evenness = widths.count(widths[0]) / len(widths)
-        score = (evenness, widths[0])
+        score = (rows / widths.total(), width)
         if score > best_score:
             best = separator
             best_score = score
     return best
 
 
-def _widths_of_first_rows(text: str, separator: str) -> list[int]:
-    """Cells of each of the first rows that are not blank."""
-    reader = csv.reader(io.StringIO(text[:_HEAD], newline=""), delimiter=separator)
-    widths = [len(row) for row in islice(reader, _SNIFFED_ROWS) if row]
+def _first_rows(text: str, separator: str) -> list[list[str]]:
+    """The first rows that are not blank."""
+    lines = io.StringIO(text[:_HEAD], newline="")
+    reader = csv.reader(lines, delimiter=separator, skipinitialspace=True)
+    rows = [row for row in islice(reader, _SNIFFED_ROWS) if row]
     # The last row may be cut off in the middle.
-    if len(text) > _HEAD and len(widths) > 1:
-        widths.pop()
-    return widths
+    if len(text) > _HEAD and len(rows) > 1:
+        rows.pop()
+    return rows
 
 
-def check_header(names: Sequence[str], *, numbers_are_names: bool = False) -> None:
+def check_first_rows(rows: Sequence[Sequence[str]]) -> None:
+    """Check that row 1 is the header, and the only one.
+
+    Parameters
+    ----------
+    rows
+        The rows of a file, or the first of them.
+
+    Raises
+    ------
+    TableError
+        If a title stands above the header, or units, types or other names stand below it.
+    """
+    rows = rows[:_SNIFFED_ROWS]
+    # Of a blank row 1 `check_header` says more.
+    if not _is_filled(rows[0]):
+        return
+
+    title = _rows_of_title(rows)
+    if title:
+        raise TableError(
+            f"row 1 ({_beginning(rows[0])}) stands above the header, which seems to be row "
+            f"{title + 1} ({_beginning(rows[title])}).",
+            expected="the names of the columns in row 1",
+            remedy="remove the rows above the header",
+        )
+
+    words = _rows_of_words(rows, at_least=2)
+    if words:
+        raise TableError(
+            f"row {words[0] + 1} ({_beginning(rows[words[0]])}) holds words where the rows below "
+            "hold numbers, as units or a second header do.",
+            expected="the names of the columns in row 1, and values below",
+            remedy="leave one row of names: remove the other, or join both",
+        )
+
+
+def _rows_of_title(rows: Sequence[Sequence[str]]) -> int:
+    """How many rows stand above the header; 0: it is not certain that any does."""
+    filled = [len(list(filter(str.strip, row))) for row in rows]
+    usual = max(Counter(filter(None, filled)).most_common(1), default=(0, 0))[0]
+
+    narrow = 0
+    for row, cells, next_cells in zip(rows, filled, [*filled[1:], 0], strict=True):
+        is_narrow = 2 * cells <= usual or (cells < usual and not next_cells)
+        if not is_narrow or (cells and not row[0].strip()):
+            break
+        narrow += 1
+    if not narrow:
+        return 0
+
+    for index in range(narrow, len(rows)):
+        if filled[index] >= usual:
+            return 0 if _is_number(rows[index][0]) else index
+    return 0
+
+
+def _rows_of_words(rows: Sequence[Sequence[str]], at_least: int) -> list[int]:
+    """The rows right below row 1, counted from 0, that hold words where later rows hold numbers.
+
+    ``at_least`` so many, and nowhere a number.
+    """
+    whole = [index for index in range(1, len(rows)) if len(rows[index]) == len(rows[0])]
+    later = [rows[index] for index in whole[len(whole) // 2 :][:_TRIED_ROWS]]
+
+    found: list[int] = []
+    for index in whole[: len(whole) // 2]:
+        words = 0
+        for position, cell in enumerate(rows[index]):
+            is_number = _is_number(cell)
+            if (is_number or cell.strip()) and _are_numbers([row[position] for row in later]):
+                if is_number:
+                    return found
+                words += 1
+        if words < at_least:
+            return found
+        found.append(index)
+    return found
+
+
+def _is_number(cell: str) -> bool:
+    written = read_cell(cell)
+    return written is not None and written.unit is not None
+
+
+def _are_numbers(cells: Sequence[str]) -> bool:
+    """Whether cells are numbers or missing, and not all missing."""
+    return all(read_cell(cell) is not None for cell in cells) and any(map(_is_number, cells))
+
+
+def _is_filled(row: Sequence[str]) -> bool:
+    return any(cell.strip() for cell in row)
+
+
+def _beginning(row: Sequence[str]) -> str:
+    """The first cells of a row that are not blank, in quotes."""
+    cells = [cell.strip()[:40] for cell in row if cell.strip()]
+    return ", ".join(map(repr, cells[:3])) + ", ..." * (len(cells) > 3)
+
+
+def _is_index(name: str, cells: Sequence[str]) -> bool:
+    """Whether a column only tells rows apart: without a name, different whole numbers or words."""
+    if name:
+        return False
+    texts = [cell.strip() for cell in cells]
+    # A blank cell, or one that stands twice, makes the set smaller.
+    if not texts or len({"", *texts}) <= len(texts):
+        return False
+    if all(text.isdecimal() for text in texts):
+        return True
+    return not any(MOMENT.fullmatch(text) or read_cell(text) for text in texts)
+
+
+def check_header(
+    names: Sequence[str], *, numbers_are_names: bool = False, unnamed: Container[int] = ()
+) -> None:
     """Check the names of columns.
 
     Parameters
@@ -296,6 +574,8 @@ def check_header(names: Sequence[str], *, numbers_are_names: bool = False) -> No
         In order, stripped.
     numbers_are_names
         Whether a header of numbers only will do. In a CSV file such a header is a row of values.
+    unnamed
+        Positions of columns, from 0, that need no name.
 
     Raises
     ------
@@ -314,10 +594,14 @@ def check_header(names: Sequence[str], *, numbers_are_names: bool = False) -> No
             expected="the names of the columns",
             remedy="remove the lines above the header",
         )
+    if not numbers_are_names and all(to_number(name) is not None for name in names):
+        raise _no_header(names, "numbers")
 
     # Positions count from 1, as a spreadsheet's do.
     first_position: dict[str, int] = {}
     for position, name in enumerate(names, 1):
+        if not name and position - 1 in unnamed:
+            continue
         if not name:
             raise TableError(
                 f"column {position} has no name.",
@@ -325,29 +609,50 @@ def check_header(names: Sequence[str], *, numbers_are_names: bool = False) -> No
                 remedy="name the column, or remove it",
             )
         if name in first_position:
+            remedy = "rename one of them"
+            if _is_number(name) and not numbers_are_names:
+                remedy += ", or add a row of column names on top if row 1 is none"
             raise TableError(
                 f"the name {name!r} stands over columns {first_position[name]} and {position}.",
                 expected="a different name for each column",
-                remedy="rename one of them",
+                remedy=remedy,
             )
         first_position[name] = position
 
-    if not numbers_are_names and all(to_number(name) is not None for name in names):
-        shown = ", ".join(names[:3])
-        raise TableError(
-            f"row 1 holds numbers ({shown}), not names.",
-            expected="a header",
-            remedy="add a row of column names on top",
-        )
+
+def _check_is_no_row(header: Sequence[str], columns: Sequence[Sequence[str]]) -> None:
+    """Raise TableError if every word of the header is a value of its column, too."""
+    words = [position for position, name in enumerate(header) if name and not _is_number(name)]
+    if len(header) > 1 and words:
+        for position in words:
+            values = map(str.strip, columns[position][:_SEARCHED_ROWS])
+            if header[position] not in values:
+                return
+        raise _no_header(header, "values")
 
 
-def _read_rows(text: str, separator: str) -> list[list[str]]:
+def _no_header(names: Sequence[str], what: str) -> TableError:
+    return TableError(
+        f"row 1 holds {what} ({_beginning(names)}), not names.",
+        expected="a header",
+        remedy="add a row of column names on top",
+    )
+
+
+def _read_rows(text: str, layout: Layout) -> list[list[str]]:
     rows: list[list[str]] = []
+    # DOS ended a file with a control character.
+    table = text[layout.start :].lstrip("\ufeff").rstrip("\x1a")
     # Strict: a quote that is not closed is an error, and not a cell that holds half of the file.
-    reader = csv.reader(_bounded_lines(text, rows), delimiter=separator, strict=True)
+    reader = csv.reader(
+        _bounded_lines(table, rows),
+        delimiter=layout.separator,
+        skipinitialspace=True,
+        strict=True,
+    )
 
     # A row with quoted line breaks takes several lines. This is the first one of the next row.
-    next_line = 1
+    next_line = layout.line
 
     try:
         for row in reader:
@@ -361,7 +666,7 @@ def _read_rows(text: str, separator: str) -> list[list[str]]:
                     expected="fewer",
                     remedy="take a random sample of the rows",
                 )
-            next_line = reader.line_num + 1
+            next_line = layout.line + reader.line_num
 
     except csv.Error as error:
         where = f"row {len(rows) + 1} (line {next_line})"
@@ -410,18 +715,60 @@ def _unreadable_row(where: str, error: csv.Error) -> TableError:
     )
 
 
-def _check_row_lengths(body: list[list[str]], width: int) -> None:
-    """Raise TableError for a row of another length; put empty cells into rows that are blank."""
+def _check_rows(header: Sequence[str], body: list[list[str]], *, has_comments: bool) -> None:
+    """Raise TableError for a row that is none of the table, or of another length.
+
+    Separators at the end of a row are removed from it, and rows that are blank get empty cells.
+    """
+    width = len(header)
     blank = [""] * width
     for index, row in enumerate(body):
-        if not row:
+        if len(row) > width and not _is_filled(row[width:]):
+            del row[width:]
+        if len(row) != width and not _is_filled(row):
             body[index] = blank
-        elif len(row) != width:
+            continue
+
+        if len(row) != width:
+            raise _row_of_another_length(index, body, width)
+        if has_comments and row[0].startswith(_COMMENT):
             raise TableError(
-                f"row {index + 2} has {len(row)} cells, the header {width}.",
-                expected="equally many",
-                remedy="quote cells that hold the separator, fill in missing cells",
+                f"row {index + 2} begins with {_COMMENT}, as the comments above the header do.",
+                expected="rows of values below the header",
+                remedy="remove the row",
             )
+        if width > 1 and _is_again(header, row):
+            raise TableError(
+                f"row {index + 2} is row 1 again.",
+                expected="one header, and values below",
+                remedy="remove the row, or add a row of column names on top if row 1 is no header",
+            )
+
+
+def _is_again(header: Sequence[str], row: Sequence[str]) -> bool:
+    # Most rows differ in their first cell.
+    if row[0].strip(_INVISIBLE) != header[0]:
+        return False
+    return [cell.strip(_INVISIBLE) for cell in row] == list(header)
+
+
+def _row_of_another_length(index: int, body: Sequence[Sequence[str]], width: int) -> TableError:
+    if len(body) > 1 and all(len(row) == width + 1 for row in body if row):
+        return TableError(
+            f"every row has {width + 1} cells, the header {width}.",
+            expected="a name for each column",
+            remedy="name the first column if it has the names of the rows, as tables of R do; else "
+            "quote cells that hold the separator",
+        )
+
+    row = body[index]
+    cells = "1 cell" if len(row) == 1 else f"{len(row)} cells"
+    return TableError(
+        f"row {index + 2} ({_beginning(row)}) has {cells}, the header {width}.",
+        expected="equally many",
+        remedy="quote cells that hold the separator, fill in missing cells, and remove lines that "
+        "are no rows of the table",
+    )
 
 
 # Cells -> values
@@ -1224,10 +1571,11 @@ def _common_length(columns: Mapping[str, Cells], encoder: Mapping[str, Any]) -> 
     missing = [name for name in needed if name not in columns]
     if missing:
         present = ", ".join(map(str, list(columns)[:20]))
+        separators = "; cells are separated by , ; tab or | in a CSV file"
         raise TableError(
             f"column {missing[0]!r} is missing; there are: {present}.",
             expected="all columns of training",
-            remedy="add it",
+            remedy="add it" + separators * (len(columns) == 1),
         )
 
     lengths = {len(columns[name]) for name in needed}
