@@ -17,14 +17,27 @@ from pyarrow import csv as arrow_csv
 
 from shoal.inference.standalone import CompactCells, PieceReader, UnusualFileError, to_numbers
 
+# A column is tried by its first cells. The different ones are numbered in a byte.
+_SOME_CELLS = 1_000
+_FEW_DIFFERENT = 255
+
 
 class ArrowCells(CompactCells):
     """The cells of a column, as arrays of Arrow."""
 
     @staticmethod
     def pack(cells: Any) -> Any:
-        """Cells as an array of Arrow."""
-        return pyarrow.array(cells, pyarrow.string())
+        """Cells as an array of Arrow; as a dictionary of the different ones where these are few."""
+        texts = cells
+        if not isinstance(cells, pyarrow.Array):
+            texts = pyarrow.array(cells, pyarrow.string())
+        if len(texts[:_SOME_CELLS].unique()) > _FEW_DIFFERENT:
+            return texts
+        encoded = texts.dictionary_encode()
+        if len(encoded.dictionary) > _FEW_DIFFERENT:
+            return texts
+        narrow = encoded.indices.cast(pyarrow.uint8())
+        return pyarrow.DictionaryArray.from_arrays(narrow, encoded.dictionary)
 
     @staticmethod
     def unpack(piece: Any) -> list[str]:
@@ -35,11 +48,14 @@ class ArrowCells(CompactCells):
     @classmethod
     def numbers_of(cls, piece: Any) -> NDArray[np.float64] | None:
         """The numbers of a piece, as `to_numbers` says them."""
-        known = compute.if_else(compute.equal(piece, ""), None, piece)
+        read = None
         try:
-            read = known.cast(pyarrow.float64())
+            if not pyarrow.types.is_dictionary(piece.type):
+                known = compute.if_else(compute.equal(piece, ""), None, piece)
+                read = known.cast(pyarrow.float64())
         except pyarrow.ArrowInvalid:
-            read = None
+            # Some cell is no plain number, or one that only Python reads.
+            pass
         # All finite numbers that Arrow reads are Python's, to the bit.
         if read is not None and compute.all(compute.is_finite(read)).as_py() is not False:
             return np.asarray(read.to_numpy(zero_copy_only=False), dtype=np.float64)
@@ -63,7 +79,7 @@ class ArrowReader(PieceReader):
     def columns_of(self, rows: bytes, separator: str, width: int) -> tuple[list[Any], int]:
         """See `PieceReader.columns_of`."""
         # Python alone refuses what stands between a closing quote and the next cell.
-        if b'"' in rows or not rows:
+        if b'"' in rows:
             return super().columns_of(rows, separator, width)
 
         names = [str(number) for number in range(width)]
@@ -88,4 +104,4 @@ class ArrowReader(PieceReader):
             # Bytes, of which a cell has as many as characters, or more.
             if compute.max(compute.binary_length(column)).as_py() > csv.field_size_limit():
                 raise UnusualFileError("a cell may be too long")
-        return columns, table.num_rows
+        return [self.cells.pack(column) for column in columns], table.num_rows

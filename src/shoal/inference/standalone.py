@@ -53,6 +53,9 @@ MISSING_NUMBER = MISSING | {"none", "-", "--", ".", "?", "missing"}
 # The cells of one column, a row each.
 Cells = Sequence[object] | NDArray[Any]
 
+# Rows that go through the networks together. Predictions depend on it in their last bits.
+_ROWS_AT_ONCE = 16_384
+
 # Characters that are looked at to find out what a file is.
 _HEAD = 65_536
 _SNIFFED_ROWS = 100
@@ -908,7 +911,7 @@ class PieceReader:
         read = list(csv.reader(lines, delimiter=separator, strict=True))
         if any(len(row) != width for row in read):
             raise UnusualFileError("its rows differ in length")
-        columns = [*zip(*read, strict=True)] or [()] * width
+        columns = list(zip(*read, strict=True))
         if any(cell.startswith(" ") for cells in columns for cell in cells):
             raise UnusualFileError("a cell begins with a space")
         return [self.cells.pack(cells) for cells in columns], len(read)
@@ -924,7 +927,10 @@ class PieceReader:
         lengths = [0]
         rows = b""
         for block in chain([body], blocks):
+            _check_bytes(block)
             rows += block
+            if not rows:
+                continue
             if len(rows) > MAX_ROW_CHARACTERS:
                 raise UnusualFileError("a row may be too long")
             try:
@@ -941,8 +947,8 @@ class PieceReader:
             rows = b""
 
         starts = np.cumsum(lengths)
-        if rows or starts[-1] > MAX_ROWS:
-            raise UnusualFileError("a quote is not closed, or there are too many rows")
+        if rows or not 0 < starts[-1] <= MAX_ROWS:
+            raise UnusualFileError("a quote is not closed, or there are no rows, or too many")
         columns_of_pieces = zip(*pieces, strict=True)
         table = {
             name: self.cells(own, starts)
@@ -961,21 +967,18 @@ def _blocks_of_lines(file: BinaryIO, size: int) -> Iterator[bytes]:
         end = data.rstrip(b"\r\n").rfind(b"\n") + 1
         rest = data[end:]
         if end:
-            yield _usual_bytes(data[:end])
+            yield data[:end]
         elif len(rest) > MAX_ROW_CHARACTERS:
             raise UnusualFileError("a row is too long")
-    rest = rest.rstrip(b"\r\n")
-    if rest:
-        yield _usual_bytes(rest)
+    yield rest.rstrip(b"\r\n")
 
 
-def _usual_bytes(block: bytes) -> bytes:
-    """The block itself. Raises UnusualFileError for characters that other programs leave behind."""
-    if b"\0" in block or b"\x1a" in block or _BYTE_ORDER_MARK in block[1:]:
+def _check_bytes(block: bytes) -> None:
+    """Raise UnusualFileError for characters that other programs leave behind."""
+    if b"\0" in block or b"\x1a" in block or _BYTE_ORDER_MARK in block:
         raise UnusualFileError("it has characters that are no text")
     if block.count(b"\r") != block.count(b"\r\n"):
         raise UnusualFileError("it has line ends of several kinds")
-    return block
 
 
 def _examine_beginning(block: bytes) -> tuple[list[str], str, bytes]:
@@ -2015,7 +2018,11 @@ def _scale_numbers(column: Mapping[str, Any], numbers: NDArray[np.float64]) -> N
     # What is not finite is refused below, whether or not the column is logarithmic.
     floor = column.get("log_floor")
     if floor is not None and np.isfinite(numbers).all():
-        numbers = log(np.maximum(numbers, floor))
+        # In parts, as the logarithm needs ten times the memory of its numbers.
+        numbers = np.maximum(numbers, floor)
+        for start in range(0, len(numbers), _ROWS_AT_ONCE):
+            part = slice(start, start + _ROWS_AT_ONCE)
+            numbers[part] = log(numbers[part])
 
     # Dividing may leave the range of a float32, which is then said with row and column.
     with np.errstate(over="ignore"):
@@ -2553,10 +2560,6 @@ def _shown(value: object) -> str:
     if len(text) > 60:
         return f"{text[:60]}..."
     return text
-
-
-# Rows that go through the networks together.
-_ROWS_AT_ONCE = 65_536
 
 
 def predict(
