@@ -238,7 +238,7 @@ def test_rows_go_through_the_networks_in_parts(
     [
         ("2024-01-05,many,red,3", "row 401, column 'size': 'many' is not a number."),
         ("2024-13-05,1.5,red,3", "row 401, column 'day': '2024-13-05' is not a date"),
-        ("2024-01-05,1.5,red", "row 401 has 3 cells, the header 4."),
+        ("2024-01-05,1.5,red", "has 3 cells, the header 4."),
     ],
 )
 def test_a_bad_last_row_leaves_no_file(
@@ -284,7 +284,7 @@ def test_tables_in_pieces_make_the_same_dataset(
         assert same(getattr(pieces, part).x, getattr(whole, part).x)
 
     path.write_bytes(usual_file(last="2024-01-05,1.5,red"))
-    with pytest.raises(DataError, match="row 401 has 3 cells, the header 4"):
+    with pytest.raises(DataError, match="row 401 .* has 3 cells, the header 4"):
         load_dataset(path, "price")
 
 
