@@ -284,7 +284,7 @@ def test_tables_in_pieces_make_the_same_dataset(
         assert same(getattr(pieces, part).x, getattr(whole, part).x)
 
     path.write_bytes(usual_file(last="2024-01-05,1.5,red"))
-    with pytest.raises(DataError, match="row 401 .* has 3 cells, the header 4"):
+    with pytest.raises(DataError, match=r"row 401 .* has 3 cells, the header 4"):
         load_dataset(path, "price")
 
 
