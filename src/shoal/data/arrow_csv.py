@@ -42,7 +42,8 @@ class ArrowCells(CompactCells):
     @staticmethod
     def unpack(piece: Any) -> list[str]:
         """What was packed."""
-        cells: list[str] = piece.to_pylist()
+        # By way of NumPy, which takes a tenth of the time of `to_pylist`.
+        cells: list[str] = piece.to_numpy(zero_copy_only=False).tolist()
         return cells
 
     @classmethod
