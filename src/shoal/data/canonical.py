@@ -39,9 +39,11 @@ from shoal.inference.standalone import (
     NumberReader,
     TableError,
     check_header,
+    distinct_cells,
     read_cell,
     to_level,
     to_number,
+    to_numbers,
     truth_of,
 )
 
@@ -175,37 +177,38 @@ class CanonicalTable:
         return cls(pd.DataFrame(series, index=pd.RangeIndex(len(frame))), written)
 
     @classmethod
-    def from_texts(cls, columns: Mapping[str, list[str]]) -> CanonicalTable:
+    def from_texts(cls, columns: Mapping[str, Sequence[str]]) -> CanonicalTable:
         """Convert columns of text cells: to numbers where all cells of a column are, else as text.
 
         Parameters
         ----------
         columns
-            By name, as `parse_csv` gives them: lists of equal length. An empty cell is missing.
+            By name, as `read_csv` gives them, of equal length. An empty cell is missing.
         """
         table = cls._read(columns, NumberReader(columns))
         return replace(table, left_out=getattr(columns, "left_out", ()))
 
     @classmethod
     def _read(
-        cls, columns: Mapping[str, pd.Series | list[Any]], reader: NumberReader
+        cls, columns: Mapping[str, pd.Series | Sequence[Any]], reader: NumberReader
     ) -> CanonicalTable:
-        """Read the columns that are lists of texts."""
+        """Read the columns that are sequences of texts."""
         series = {}
         written = {}
         for column, cells in columns.items():
-            if isinstance(cells, list):
-                series[column], written[column] = _read_texts(column, cells, reader)
-            else:
+            if isinstance(cells, pd.Series):
                 series[column] = cells
+            else:
+                series[column], written[column] = _read_texts(column, cells, reader)
 
         # Where some columns have decimal commas, it is worth knowing which have points.
         notations = [own.notation for own in written.values() if own.notation is not None]
         if any(notation.decimal == "," for notation in notations):
             for column, cells in columns.items():
-                is_plain = isinstance(cells, list) and written[column].notation is None
-                if is_plain and is_numeric(series[column]):
-                    points = _with_points(list(cells))
+                if isinstance(cells, pd.Series) or written[column].notation is not None:
+                    continue
+                if is_numeric(series[column]):
+                    points = _with_points(cells)
                     written[column] = replace(written[column], notation=points)
         return cls(pd.DataFrame(series), written)
 
@@ -383,13 +386,9 @@ def _from_numbers(values: NDArray[np.generic]) -> pd.Series:
 
 def _from_texts(texts: Sequence[str | None]) -> pd.Series:
     """Numbers if every cell is empty or a plain number that is held exactly, else text."""
-    numbers = np.empty(len(texts))
-    for row, text in enumerate(texts):
-        number = to_number(text)
-        # The first cell that is no number makes the whole column text.
-        if number is None:
-            return _text_column(texts)
-        numbers[row] = number
+    numbers = to_numbers(texts)
+    if numbers is None:
+        return _text_column(texts)
     return _number_column(texts, numbers)
 
 
@@ -415,10 +414,15 @@ def _number_column(
 
 def _is_whole(text: str | None, decimal: str) -> bool:
     """Whether a number is written without decimals, and without an exponent."""
-    return text is not None and not any(mark in text.lower() for mark in (decimal, "e", "d"))
+    # Most whole numbers are digits and no more.
+    if text is None or text.isdecimal():
+        return text is not None
+    return not any(mark in text.lower() for mark in (decimal, "e", "d"))
 
 
-def _read_texts(column: str, texts: list[Any], reader: NumberReader) -> tuple[pd.Series, Written]:
+def _read_texts(
+    column: str, texts: Sequence[Any], reader: NumberReader
+) -> tuple[pd.Series, Written]:
     """A column of texts in its canonical form, and how it was written."""
     notation = None
     refusal = None
@@ -487,7 +491,7 @@ def _stray_cell(column: str, texts: Sequence[str | None]) -> TableError | None:
     return None
 
 
-def _with_one_spelling(texts: list[Any]) -> list[Any]:
+def _with_one_spelling(texts: Sequence[Any]) -> Sequence[Any]:
     """Texts in which each truth value has one spelling, the commonest: TRUE and True are one."""
     levels: Counter[str] = Counter()
     for text, count in Counter(texts).items():
@@ -555,4 +559,6 @@ def _from_categories(series: pd.Series) -> pd.Series:
 
 def _text_column(texts: Sequence[str | None]) -> pd.Series:
     """Text cells, stripped; None where a cell holds no value."""
-    return pd.Series([to_level(text) for text in texts], dtype=object)
+    different, which = distinct_cells(texts)
+    levels = np.array([to_level(text) for text in different], dtype=object)
+    return pd.Series(levels[which], dtype=object)

@@ -7,6 +7,7 @@ and in an exported model. Reading order: the column types, then `fit_column`, wh
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
@@ -359,8 +360,10 @@ def mean_and_deviation(
         total = math.fsum(weight)
     try:
         # Standard deviation of the population: sqrt(mean((v - mean)^2))
-        mean = math.fsum(weights * values) / total
-        return mean, math.sqrt(math.fsum(weights * (values - mean) ** 2) / total)
+        # Of lists, whose numbers Python need not make first.
+        mean = math.fsum((weights * values).tolist()) / total
+        squares = weights * (values - mean) ** 2
+        return mean, math.sqrt(math.fsum(squares.tolist()) / total)
     except OverflowError:
         return math.inf, math.inf
 
@@ -389,7 +392,7 @@ def skewness(values: NDArray[np.float64]) -> float:
     mean, scale = mean_and_scale(values)
     # mean(z^3) where z = (v - mean) / standard deviation
     z = (values - mean) / scale
-    return math.fsum(z * z * z) / max(1, len(z))
+    return math.fsum((z * z * z).tolist()) / max(1, len(z))
 
 
 def log_floor(values: NDArray[np.float64]) -> float | None:
@@ -532,9 +535,9 @@ def _fit_categorical(name: str, series: pd.Series, train: NDArray[np.int64]) -> 
         check_text(name, column, texts)
 
     # All rows were checked above; levels are learned from the training rows alone.
-    train_texts = [texts[row] for row in train]
-    known = [text for text in train_texts if isinstance(text, str)]
-    levels: list[str | None] = [*sorted(set(known))]
+    of_train = set(series.iloc[train].unique().tolist())
+    known = {text for text in of_train if isinstance(text, str)}
+    levels: list[str | None] = [*sorted(known)]
     if len(levels) > MAX_LEVELS:
         raise DataError(
             f"{name}: column {column!r} has {len(levels)} different texts in the training rows.",
@@ -551,7 +554,7 @@ def _fit_categorical(name: str, series: pd.Series, train: NDArray[np.int64]) -> 
         )
 
     # Missing values are a level of their own, the last one.
-    if len(known) < len(train_texts):
+    if len(known) < len(of_train):
         levels.append(None)
 
     # In all rows, so that no row that was another level becomes one of these.
@@ -580,30 +583,17 @@ def finite_numbers(name: str, series: pd.Series) -> NDArray[np.float64]:
     return values
 
 
-class _Word(NamedTuple):
-    """A text cell that is no number. ``row`` as a spreadsheet counts: the header is row 1."""
-
-    row: int
-    text: str
-
-
-class _Number(NamedTuple):
-    """A text cell that reads as a number."""
-
-    row: int
-    text: str
-    value: float
-
-
-class _TableColumn(NamedTuple):
+class _TextColumn(NamedTuple):
     """Where a cell is, for messages."""
 
     table: str
     column: str
+    texts: Sequence[object]
 
-    def cell(self, row: int) -> str:
-        """How a message about a cell begins."""
-        return f"{self.table}: row {row}, column {self.column!r}:"
+    def cell(self, text: str) -> str:
+        """How a message about the first cell with a text begins."""
+        # Row 1 is the header.
+        return f"{self.table}: row {self.texts.index(text) + 2}, column {self.column!r}:"
 
 
 def check_text(name: str, column: str, texts: Sequence[object]) -> None:
@@ -623,66 +613,66 @@ def check_text(name: str, column: str, texts: Sequence[object]) -> None:
     DataError
         Naming the first cell that is wrong.
     """
-    words: list[_Word] = []
-    numbers: list[_Number] = []
-    # Row 1 is the header.
-    for row, text in enumerate(texts, 2):
-        if not isinstance(text, str):
-            continue
+    words: Counter[str] = Counter()
+    numbers: dict[str, float] = {}
+    count_of_numbers = 0
+    # In the order that they come.
+    for text, count in Counter(text for text in texts if isinstance(text, str)).items():
         number = to_number(text)
         if number is None:
-            words.append(_Word(row, text))
+            words[text] = count
         elif not math.isnan(number):
-            numbers.append(_Number(row, text, number))
+            numbers[text] = number
+            count_of_numbers += count
 
-    table_column = _TableColumn(name, column)
+    where = _TextColumn(name, column, texts)
     if words:
-        _check_words_are_no_numbers(table_column, words, len(numbers))
-        _check_words_are_no_dates(table_column, words)
+        _check_words_are_no_numbers(where, words, count_of_numbers)
+        _check_words_are_no_dates(where, words)
     elif numbers:
-        _check_numbers_are_exact(table_column, numbers)
+        _check_numbers_are_exact(where, numbers)
 
 
-def _check_words_are_no_numbers(where: _TableColumn, words: Sequence[_Word], numbers: int) -> None:
+def _check_words_are_no_numbers(where: _TextColumn, words: Counter[str], numbers: int) -> None:
     """Raise DataError if most cells are numbers; ``numbers`` counts those that read as such."""
-    mostly = MOSTLY * (len(words) + numbers)
+    mostly = MOSTLY * (words.total() + numbers)
 
     if numbers >= mostly:
-        row, text = words[0]
+        text = next(iter(words))
         raise DataError(
-            f"{where.cell(row)} {text[:60]!r} is not a number, but most of the column is.",
+            f"{where.cell(text)} {text[:60]!r} is not a number, but most of the column is.",
             expected="a number",
             remedy="correct the cell, or leave it empty if its value is missing",
         )
 
 
-def _check_words_are_no_dates(where: _TableColumn, words: Sequence[_Word]) -> None:
-    dates = [word for word in words if is_like_a_date(word.text)]
-    if dates and len(dates) >= MOSTLY * len(words):
-        row, text = dates[0]
+def _check_words_are_no_dates(where: _TextColumn, words: Counter[str]) -> None:
+    dates = [text for text in words if is_like_a_date(text)]
+    if dates and sum(words[text] for text in dates) >= MOSTLY * words.total():
+        text = dates[0]
         raise DataError(
-            f"{where.cell(row)} {text!r} is a date or a time.",
+            f"{where.cell(text)} {text!r} is a date or a time.",
             expected="numbers or categories",
             remedy="turn the column into numbers (days since a first day, month, hour), or drop it",
         )
 
 
-def _check_numbers_are_exact(where: _TableColumn, numbers: Sequence[_Number]) -> None:
+def _check_numbers_are_exact(where: _TextColumn, numbers: Mapping[str, float]) -> None:
     """Raise DataError for the first number that a float64 does not hold: infinite, or too long."""
-    for row, text, value in numbers:
+    for text, value in numbers.items():
         if math.isinf(value):
             raise DataError(
-                f"{where.cell(row)} {text[:60]!r} is infinite or too large.",
+                f"{where.cell(text)} {text[:60]!r} is infinite or too large.",
                 expected="finite numbers",
                 remedy="correct the cell, or leave it empty",
             )
 
-    for row, text, value in numbers:
+    for text, value in numbers.items():
         # With a point it is a measured amount, whose last digits mean nothing. Without one it may
         # be an identifier, and two of them would become one number.
         if abs(value) >= _EXACT_INTEGERS and "." not in text:
             raise DataError(
-                f"{where.cell(row)} {text[:60]!r} has more digits than a number holds exactly.",
+                f"{where.cell(text)} {text[:60]!r} has more digits than a number holds exactly.",
                 expected="integers below 2**53",
                 remedy="drop the column if it is an identifier, or round it",
             )

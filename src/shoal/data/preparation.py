@@ -41,7 +41,7 @@ from shoal.data.table_io import BUNDLED, read_table
 from shoal.data.target import fit_target, read_target
 from shoal.data.totals import check_no_totals
 from shoal.errors import DataError
-from shoal.inference.standalone import MAX_COLUMNS, TableError, encode
+from shoal.inference.standalone import MAX_COLUMNS, Inputs, TableError
 
 _log = logging.getLogger(__name__)
 
@@ -307,8 +307,8 @@ def prepare(name: str, source: CanonicalTable | pd.DataFrame, options: DataOptio
     y = labels.values
     if not isinstance(target, ClassTarget):
         y = target.scaled(labels.values)
-    x = _encode(name, table, encoder, options)
-    arrays = _Arrays(x, y, labels.values, roles.columns, roles.weight)
+    inputs = _encode(name, table, encoder, options)
+    arrays = _Arrays(inputs, y, labels.values, roles.columns, roles.weight)
 
     check_weights_of_parts(name, roles, split, options)
     check_targets_of_parts(name, labels, split, options, roles.weight)
@@ -448,10 +448,8 @@ def _fit_order(
         yield replace(column, days=False)
 
 
-def _encode(
-    name: str, table: CanonicalTable, encoder: Encoder, options: DataOptions
-) -> NDArray[np.float32]:
-    """Network inputs (rows, inputs) of the whole table."""
+def _encode(name: str, table: CanonicalTable, encoder: Encoder, options: DataOptions) -> Inputs:
+    """Network inputs of the whole table."""
     cells: dict[str, Any] = {}
     for column in encoder.columns:
         series = table[column.name]
@@ -461,7 +459,7 @@ def _encode(
             cells[column.name] = series.tolist()
 
     try:
-        return encode(cells, encoder.to_dict())
+        return Inputs(cells, encoder.to_dict())
     except TableError as error:
         if not options.rules.encodes_columns:
             error.remedy = "use the preset modern, which encodes text and fills in missing values"
@@ -472,7 +470,7 @@ def _encode(
 class _Arrays:
     """All rows of the table as arrays, which parts are cut from; shapes as in `Part`."""
 
-    x: NDArray[np.float32]
+    inputs: Inputs
     y: NDArray[np.float64]
     target: NDArray[np.float64]
     columns: Mapping[str, NDArray[np.float64]]
@@ -487,7 +485,7 @@ class _Arrays:
         if self.weight is not None:
             weight = self.weight[rows]
         return Part(
-            x=np.ascontiguousarray(self.x[rows]),
+            x=self.inputs.of_rows(rows),
             y=self.y[rows].astype(np.float32),
             target=self.target[rows],
             rows=rows,

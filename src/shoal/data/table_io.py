@@ -8,15 +8,23 @@ import logging
 import os
 import re
 import reprlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from importlib import resources
 from pathlib import Path
+from typing import BinaryIO
 
 import pandas as pd
 
-from shoal.data.canonical import CanonicalTable, Written, as_canonical, to_data_error
+from shoal.data.canonical import (
+    CanonicalTable,
+    Written,
+    as_canonical,
+    is_numeric,
+    to_data_error,
+)
 from shoal.data.other_tables import Table, to_frame
 from shoal.data.parquet_size import CELL_BYTES, check_decoded_size, too_large
 from shoal.errors import DataError
@@ -24,11 +32,11 @@ from shoal.inference.standalone import (
     MAX_BYTES,
     MAX_COLUMNS,
     MAX_ROWS,
+    PIECE_BYTES,
     Cells,
     TableError,
     TextTable,
-    decode,
-    parse_csv,
+    read_csv,
 )
 
 _log = logging.getLogger(__name__)
@@ -84,15 +92,19 @@ def read_table(data: str | os.PathLike[str] | Table) -> tuple[str, CanonicalTabl
         if frame is not None:
             return "table", CanonicalTable.from_frame("table", frame)
 
-    file_name, content = _named_content(data)
+    with _opened(data) as (file_name, file):
+        content = file.read()
     # The suffix says the format, and is no part of what people call the table.
     return Path(file_name).stem, table_from_bytes(file_name, content)
 
 
-def _named_content(data: object) -> tuple[str, bytes]:
+@contextmanager
+def _opened(data: object) -> Iterator[tuple[str, BinaryIO]]:
     """The name and the bytes of a bundled table, or of a file."""
     if isinstance(data, str) and data in BUNDLED:
-        return data, resources.files("shoal.data").joinpath(f"{data}.csv").read_bytes()
+        content = resources.files("shoal.data").joinpath(f"{data}.csv").read_bytes()
+        yield data, io.BytesIO(content)
+        return
 
     if not isinstance(data, str | os.PathLike):
         raise DataError(
@@ -111,7 +123,11 @@ def _named_content(data: object) -> tuple[str, bytes]:
         )
 
     path = Path(data)
-    return path.name, _read_file(path)
+    try:
+        with _open_file(path) as file:
+            yield path.name, file
+    except OSError as error:
+        raise _unreadable(path, error) from error
 
 
 def table_from_bytes(
@@ -143,7 +159,7 @@ def table_from_bytes(
         return _read_parquet(name, content, convert, most_bytes)
 
     _log.debug("reading %r (%d bytes) as CSV", name, len(content))
-    columns = _parse(name, content)
+    columns = _parse(name, io.BytesIO(content))
     cells = sum(map(len, columns.values()))
     if CELL_BYTES * cells + len(content) > most_bytes:
         raise too_large(name, most_bytes)
@@ -156,10 +172,17 @@ def _is_parquet(name: str, content: bytes) -> bool:
     return named_parquet or content.startswith(_PARQUET_MAGIC)
 
 
-def _parse(name: str, content: bytes) -> TextTable:
+def _parse(name: str, file: BinaryIO) -> TextTable:
     """The columns of a CSV file."""
+    reader = None
+    if file.seek(0, io.SEEK_END) >= PIECE_BYTES:
+        # PyArrow takes long to load.
+        from shoal.data.arrow_csv import ArrowReader
+
+        reader = ArrowReader()
+    file.seek(0)
     try:
-        return parse_csv(decode(content))
+        return read_csv(file, reader)
     except TableError as error:
         raise to_data_error(name, error) from None
 
@@ -238,26 +261,37 @@ def read_cells(data: str | os.PathLike[str]) -> Mapping[str, Cells]:
     DataError
         As in `read_table`.
     """
-    name, content = _named_content(data)
-    if not _is_parquet(name, content):
-        return _parse(name, content)
+    with _opened(data) as (name, file):
+        if not _is_parquet(name, file.read(len(_PARQUET_MAGIC))):
+            return _parse(name, file)
+        file.seek(0)
+        content = file.read()
     convert = partial(CanonicalTable.from_stored, name, written={})
     table = _read_parquet(name, content, convert, MAX_DECODED_BYTES)
-    return {column: table[column].tolist() for column in table.columns}
+    return {column: _cells(table[column]) for column in table.columns}
 
 
-def _read_file(path: Path) -> bytes:
+def _cells(series: pd.Series) -> Cells:
+    """The cells of a canonical column, as small as can be."""
+    return series.to_numpy() if is_numeric(series) else series.tolist()
+
+
+def _open_file(path: Path) -> BinaryIO:
     try:
         if not path.is_file():
             raise _not_a_file(path)
         if path.stat().st_size > MAX_BYTES:
             raise _too_large(path.name)
-        return path.read_bytes()
+        return path.open("rb")
     except (OSError, ValueError) as error:
         # A ValueError is a NUL in the path.
-        raise DataError(
-            f"{path}: {error}.", expected="a file that can be read", remedy="check the path"
-        ) from error
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: Exception) -> DataError:
+    return DataError(
+        f"{path}: {error}.", expected="a file that can be read", remedy="check the path"
+    )
 
 
 def _read_parquet(

@@ -27,9 +27,9 @@ import zipfile
 from collections import Counter
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice, pairwise
+from itertools import chain, islice, pairwise
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, BinaryIO, ClassVar, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,6 +52,9 @@ MISSING_NUMBER = MISSING | {"none", "-", "--", ".", "?", "missing"}
 
 # The cells of one column, a row each.
 Cells = Sequence[object] | NDArray[Any]
+
+# Rows that go through the networks together. Predictions depend on it in their last bits.
+_ROWS_AT_ONCE = 16_384
 
 # Characters that are looked at to find out what a file is.
 _HEAD = 65_536
@@ -252,7 +255,7 @@ def _not_text() -> TableError:
 # Text -> columns
 
 
-class TextTable(dict[str, list[str]]):
+class TextTable(dict[str, Sequence[str]]):
     """The cells of each column of a file, by name, as they are written.
 
     Parameters
@@ -266,7 +269,7 @@ class TextTable(dict[str, list[str]]):
     """
 
     def __init__(
-        self, columns: Mapping[str, list[str]], separator: str, left_out: Sequence[str] = ()
+        self, columns: Mapping[str, Sequence[str]], separator: str, left_out: Sequence[str] = ()
     ) -> None:
         super().__init__(columns)
         self.separator = separator
@@ -771,6 +774,283 @@ def _row_of_another_length(index: int, body: Sequence[Sequence[str]], width: int
     )
 
 
+# Large files -> columns, piece by piece
+
+# What is read at once. Smaller files are left to `parse_csv`.
+PIECE_BYTES = 2 * 2**20
+
+# The beginning of a file, of which `parse_csv` has to find nothing unusual.
+_BEGINNING_BYTES = 4 * _HEAD
+_BEGINNING_LINES = 1_100
+
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+
+class UnusualFileError(Exception):
+    """A file that only `parse_csv` reads rightly, which sees all of it. The text says why."""
+
+
+class CompactCells(Sequence[str]):
+    """The cells of a column of a large file, in far less memory than a text each takes.
+
+    Parameters
+    ----------
+    pieces
+        Some cells each, as `pack` packs them.
+    starts
+        (pieces + 1,): the row, from 0, at which each begins, and the number of rows.
+    """
+
+    def __init__(self, pieces: Sequence[Any], starts: NDArray[np.int64]) -> None:
+        self._pieces = pieces
+        self._starts = starts
+
+    @staticmethod
+    def pack(cells: Sequence[str]) -> Any:
+        """Cells as one text, with NUL between them, which no file has."""
+        return "\0".join(cells)
+
+    @staticmethod
+    def unpack(piece: Any) -> list[str]:
+        """What was packed."""
+        cells: list[str] = piece.split("\0")
+        return cells
+
+    @classmethod
+    def numbers_of(cls, piece: Any) -> NDArray[np.float64] | None:
+        """The numbers of a piece, as `to_numbers` says them."""
+        cells = cls.unpack(piece)
+        if "_" in piece:
+            return to_numbers(cells)
+        try:
+            return np.array([float(cell) if cell else math.nan for cell in cells])
+        except ValueError:
+            return to_numbers(cells)
+
+    @classmethod
+    def distinct_of(cls, piece: Any) -> tuple[list[str], NDArray[np.int64]]:
+        """The different cells of a piece, as `distinct_cells` says them."""
+        return distinct_cells(cls.unpack(piece))
+
+    def __len__(self) -> int:
+        return int(self._starts[-1])
+
+    def __getitem__(self, row: Any) -> Any:
+        if isinstance(row, slice):
+            return list(self)[row]
+        row = range(len(self))[row]
+        number = int(np.searchsorted(self._starts, row, side="right")) - 1
+        return self.unpack(self._pieces[number])[row - int(self._starts[number])]
+
+    def __iter__(self) -> Iterator[str]:
+        for piece in self._pieces:
+            yield from self.unpack(piece)
+
+    def numbers(self) -> NDArray[np.float64] | None:
+        """See `to_numbers`."""
+        numbers = np.empty(len(self))
+        for piece, (start, end) in zip(self._pieces, pairwise(self._starts.tolist()), strict=True):
+            found = self.numbers_of(piece)
+            if found is None:
+                return None
+            numbers[start:end] = found
+        return numbers
+
+    def distinct(self) -> tuple[list[str], NDArray[np.int64]]:
+        """See `distinct_cells`."""
+        places: dict[str, int] = {}
+        which = np.empty(len(self), dtype=np.int64)
+        for piece, (start, end) in zip(self._pieces, pairwise(self._starts.tolist()), strict=True):
+            texts, own_which = self.distinct_of(piece)
+            own_places = [places.setdefault(text, len(places)) for text in texts]
+            which[start:end] = np.array(own_places)[own_which]
+        return list(places), which
+
+
+class PieceReader:
+    """Reads a large file of the usual layout piece by piece, to what `parse_csv` reads.
+
+    A file is usual if `parse_csv` finds its beginning so, and all rows below are alike: UTF-8, as
+    many cells as the header, none of which begins with a space.
+
+    Parameters
+    ----------
+    piece_bytes
+        How much is read at once.
+    """
+
+    cells: ClassVar[type[CompactCells]] = CompactCells
+
+    def __init__(self, piece_bytes: int = PIECE_BYTES) -> None:
+        self._piece_bytes = piece_bytes
+
+    def read(self, file: BinaryIO) -> TextTable:
+        """The columns of a file.
+
+        Raises
+        ------
+        UnusualFileError
+            If `parse_csv` has to read it.
+        """
+        try:
+            return self._read(file)
+        except (TableError, UnicodeDecodeError, csv.Error) as error:
+            raise UnusualFileError(str(error)) from None
+
+    def columns_of(self, rows: bytes, separator: str, width: int) -> tuple[list[Any], int]:
+        """The cells of each column of some rows, packed; and how many rows these are.
+
+        Raises
+        ------
+        csv.Error
+            If a quote is not closed in these rows.
+        UnusualFileError
+            If a row has another length, or a cell begins with a space.
+        """
+        lines = io.StringIO(rows.decode(), newline="")
+        read = list(csv.reader(lines, delimiter=separator, strict=True))
+        if any(len(row) != width for row in read):
+            raise UnusualFileError("its rows differ in length")
+        columns = list(zip(*read, strict=True))
+        if any(cell.startswith(" ") for cells in columns for cell in cells):
+            raise UnusualFileError("a cell begins with a space")
+        return [self.cells.pack(cells) for cells in columns], len(read)
+
+    def _read(self, file: BinaryIO) -> TextTable:
+        blocks = _blocks_of_lines(file, self._piece_bytes)
+        first = next(blocks, b"")
+        if len(first) < self._piece_bytes // 2:
+            raise UnusualFileError("it is small")
+        names, separator, body = _examine_beginning(first)
+
+        pieces = []
+        lengths = [0]
+        rows = b""
+        for block in chain([body], blocks):
+            _check_bytes(block)
+            rows += block
+            if not rows:
+                continue
+            if len(rows) > MAX_ROW_CHARACTERS:
+                raise UnusualFileError("a row may be too long")
+            try:
+                columns, length = self.columns_of(rows, separator, len(names))
+            except csv.Error:
+                # A row with a quoted line break may go on in the next block.
+                if b'"' not in rows:
+                    raise
+                continue
+            if any(cell.strip() == names[0] for cell in self.cells.unpack(columns[0])):
+                raise UnusualFileError("the header may be there again")
+            pieces.append(columns)
+            lengths.append(length)
+            rows = b""
+
+        starts = np.cumsum(lengths)
+        if rows or not 0 < starts[-1] <= MAX_ROWS:
+            raise UnusualFileError("a quote is not closed, or there are no rows, or too many")
+        columns_of_pieces = zip(*pieces, strict=True)
+        table = {
+            name: self.cells(own, starts)
+            for name, own in zip(names, columns_of_pieces, strict=True)
+        }
+        if not any(cells[-1].strip() for cells in table.values()):
+            raise UnusualFileError("its last row is blank")
+        return TextTable(table, separator)
+
+
+def _blocks_of_lines(file: BinaryIO, size: int) -> Iterator[bytes]:
+    """A file in blocks of whole lines, without blank lines at its end."""
+    rest = b""
+    while data := file.read(size):
+        data = rest + data
+        end = data.rstrip(b"\r\n").rfind(b"\n") + 1
+        rest = data[end:]
+        if end:
+            yield data[:end]
+        elif len(rest) > MAX_ROW_CHARACTERS:
+            raise UnusualFileError("a row is too long")
+    yield rest.rstrip(b"\r\n")
+
+
+def _check_bytes(block: bytes) -> None:
+    """Raise UnusualFileError for characters that other programs leave behind."""
+    if b"\0" in block or b"\x1a" in block or _BYTE_ORDER_MARK in block:
+        raise UnusualFileError("it has characters that are no text")
+    if block.count(b"\r") != block.count(b"\r\n"):
+        raise UnusualFileError("it has line ends of several kinds")
+
+
+def _examine_beginning(block: bytes) -> tuple[list[str], str, bytes]:
+    """The names and the separator of a file, and what of its first block is below the header."""
+    lines = block.split(b"\n", _BEGINNING_LINES)[:_BEGINNING_LINES]
+    end = max(sum(len(line) + 1 for line in lines), block.find(b"\n", _BEGINNING_BYTES) + 1)
+    beginning = parse_csv(decode(block[:end]))
+
+    header = lines[0].removeprefix(_BYTE_ORDER_MARK).decode()
+    row = next(csv.reader([header], delimiter=beginning.separator, strict=True), [])
+    names = [name.strip() for name in row]
+    if len(names) < 2 or names != list(beginning) or beginning.left_out:
+        raise UnusualFileError("its table has one column, or does not begin with row 1")
+    return names, beginning.separator, block[len(lines[0]) + 1 :]
+
+
+def read_csv(file: BinaryIO, reader: PieceReader | None = None) -> TextTable:
+    """Columns of a CSV file, piece by piece if it is large and usual, else as a whole.
+
+    Parameters
+    ----------
+    file
+        At its beginning.
+    reader
+        Of the pieces.
+
+    Raises
+    ------
+    TableError
+        As `decode` and `parse_csv`.
+    """
+    try:
+        return (reader or PieceReader()).read(file)
+    except UnusualFileError:
+        file.seek(0)
+        return parse_csv(decode(file.read()))
+
+
+def distinct_cells(cells: Cells) -> tuple[list[Any], NDArray[np.int64]]:
+    """The different texts of a column in the order that they come, and which one (rows,) each is.
+
+    What is no text counts as different from all others.
+    """
+    if isinstance(cells, CompactCells):
+        return cells.distinct()
+    if isinstance(cells, np.ndarray):
+        cells = cells.tolist()
+
+    places: dict[object, int] = {}
+    which = np.empty(len(cells), dtype=np.int64)
+    for row, cell in enumerate(cells):
+        which[row] = places.setdefault(cell if type(cell) is str else row, len(places))
+    first_rows = np.unique(which, return_index=True)[1].tolist()
+    return [cells[row] for row in first_rows], which
+
+
+def to_numbers(cells: Cells) -> NDArray[np.float64] | None:
+    """Cells (rows,) as plain numbers, NaN where missing; None if one is something else."""
+    if isinstance(cells, CompactCells):
+        return cells.numbers()
+    if isinstance(cells, np.ndarray) and cells.dtype.kind in "iuf":
+        return cells.astype(np.float64)
+
+    numbers = np.empty(len(cells))
+    for row, cell in enumerate(cells):
+        number = to_number(cell)
+        if number is None:
+            return None
+        numbers[row] = number
+    return numbers
+
+
 # Cells -> values
 
 
@@ -971,24 +1251,33 @@ def read_days(name: str, cells: Cells, reads: str, day_first: bool | None) -> ND
     TableError
         For the first cell that is something else.
     """
-    days = np.empty(len(cells))
     # Tables have far fewer dates than rows.
+    texts, which = distinct_cells(cells)
+    days = np.empty(len(texts))
     known: dict[str | None, float] = {None: math.nan}
-    for row, cell in enumerate(cells):
+    for place, cell in enumerate(texts):
         text = to_level(cell)
         if text not in known:
-            known[text] = _days_of(name, row, str(text), reads, day_first)
-        days[row] = known[text]
-    return days
+            known[text] = _days_of(name, place, which, str(text), reads, day_first)
+        days[place] = known[text]
+    return days[which]
 
 
-def _days_of(name: str, row: int, text: str, reads: str, day_first: bool | None) -> float:
+def _days_of(
+    name: str,
+    place: int,
+    which: NDArray[np.int64],
+    text: str,
+    reads: str,
+    day_first: bool | None,
+) -> float:
     number = to_number(text)
     if number is not None and math.isnan(number):
         return math.nan
 
     found = to_days(text, day_first)
     if found is None or found[0] != reads:
+        row = int(np.flatnonzero(which == place)[0])
         raise TableError(
             f"row {row + 2}, column {name!r}: {text[:60]!r} is not a {reads} that can be read.",
             expected=f"a {reads} such as {_MOMENTS[reads]}",
@@ -1339,19 +1628,13 @@ class NumberReader:
 
 def _plain_numbers(cells: Cells) -> NDArray[np.float64] | None:
     """Cells (rows,) as numbers; None if one is no plain number, or all points may group."""
-    if isinstance(cells, np.ndarray) and cells.dtype.kind in "iuf":
-        return cells.astype(np.float64)
-
-    numbers = np.empty(len(cells))
-    for row, cell in enumerate(cells):
-        number = to_number(cell)
-        if number is None:
-            return None
-        numbers[row] = number
+    numbers = to_numbers(cells)
+    if numbers is None or (isinstance(cells, np.ndarray) and cells.dtype.kind in "iuf"):
+        return numbers
 
     any_group = False
-    for cell, number in zip(cells, numbers.tolist(), strict=True):
-        if isinstance(cell, str) and "." in cell and not math.isnan(number):
+    for row, cell in enumerate(cells):
+        if isinstance(cell, str) and "." in cell and not math.isnan(numbers[row]):
             if not _MAY_BE_GROUPED.fullmatch(cell.strip()):
                 return numbers
             any_group = True
@@ -1540,29 +1823,58 @@ def encode(columns: Mapping[str, Cells], encoder: Mapping[str, Any]) -> NDArray[
     array([[-2.,  0.,  1.],
            [ 2.,  0.,  0.]], dtype=float32)
     """
-    rows = _common_length(columns, encoder)
-    trained = {}
-    for column in encoder["columns"]:
-        if column.get("notation") is not None:
-            trained[column["name"]] = Notation(**column["notation"])
-    reader = NumberReader(columns, trained)
-    inputs = np.zeros((rows, width(encoder)), dtype=np.float32)
+    return Inputs(columns, encoder).of_rows(slice(None))
 
-    first_input = 0
-    for column in encoder["columns"]:
-        name = column["name"]
-        cells = columns[name]
-        own_inputs = inputs[:, first_input : first_input + _column_width(column)]
-        if column["kind"] == "categorical":
-            _encode_levels(column, cells, own_inputs)
-        elif column["kind"] == "questions":
-            _encode_questions(column, _numbers(name, reader, cells, trained), own_inputs)
-        elif column["kind"] == "date":
-            _encode_dates(column, cells, own_inputs)
-        else:
-            _encode_numbers(column, _numbers(name, reader, cells, trained), own_inputs)
-        first_input += _column_width(column)
-    return inputs
+
+class Inputs:
+    """The network inputs of a table, each column as small as can be until its inputs are needed.
+
+    Parameters and errors are those of `encode`; the constructor raises all of them.
+    """
+
+    def __init__(self, columns: Mapping[str, Cells], encoder: Mapping[str, Any]) -> None:
+        self.rows = _common_length(columns, encoder)
+        self._width = width(encoder)
+        self._columns: list[tuple[Mapping[str, Any], NDArray[Any]]] = []
+
+        trained = {}
+        for column in encoder["columns"]:
+            if column.get("notation") is not None:
+                trained[column["name"]] = Notation(**column["notation"])
+        reader = NumberReader(columns, trained)
+        for column in encoder["columns"]:
+            name = column["name"]
+            cells = columns[name]
+            if column["kind"] == "categorical":
+                values: NDArray[Any] = _known_levels(column, cells)
+            elif column["kind"] == "date":
+                values = read_days(name, cells, column["reads"], column["day_first"])
+            elif column["kind"] == "questions":
+                values = _numbers(name, reader, cells, trained)
+            else:
+                values = _scale_numbers(column, _numbers(name, reader, cells, trained))
+            self._columns.append((column, values))
+
+    def of_rows(self, rows: slice | NDArray[np.int64]) -> NDArray[np.float32]:
+        """The inputs (rows, inputs) of some rows."""
+        length = len(range(self.rows)[rows]) if isinstance(rows, slice) else len(rows)
+        inputs = np.zeros((length, self._width), dtype=np.float32)
+        first_input = 0
+        for column, values in self._columns:
+            end = first_input + _column_width(column)
+            own_inputs = inputs[:, first_input:end]
+            if column["kind"] == "categorical":
+                levels = values[rows]
+                known = np.flatnonzero(levels >= 0)
+                own_inputs[known, levels[known]] = 1
+            elif column["kind"] == "date":
+                _encode_dates(column, values[rows], own_inputs)
+            elif column["kind"] == "questions":
+                _encode_questions(column, values[rows], own_inputs)
+            else:
+                own_inputs[:] = values[rows]
+            first_input = end
+        return inputs
 
 
 def _common_length(columns: Mapping[str, Cells], encoder: Mapping[str, Any]) -> int:
@@ -1588,15 +1900,8 @@ def _common_length(columns: Mapping[str, Cells], encoder: Mapping[str, Any]) -> 
     return lengths.pop()
 
 
-def _encode_levels(column: Mapping[str, Any], cells: Cells, inputs: NDArray[np.float32]) -> None:
-    """Set the inputs (rows, levels), which are zeros, of a categorical column."""
-    for row, level in enumerate(_known_levels(column, cells)):
-        if level is not None:
-            inputs[row, level] = 1
-
-
-def _known_levels(column: Mapping[str, Any], cells: Cells) -> Iterator[int | None]:
-    """For each cell of a categorical column the index of its level; None if training had none.
+def _known_levels(column: Mapping[str, Any], cells: Cells) -> NDArray[np.int32]:
+    """The index (rows,) of the level of each cell of a categorical column; -1 for unseen ones.
 
     A cell is the level of its text. Where training has none such, it is the level that is the same
     number, and in a column of truth values the one that is equally true.
@@ -1606,7 +1911,9 @@ def _known_levels(column: Mapping[str, Any], cells: Cells) -> Iterator[int | Non
     if column.get("truth"):
         by_truth = {truth_of(level): index for level, index in position.items() if level}
 
-    for cell in cells:
+    texts, which = distinct_cells(cells)
+    levels = np.full(len(texts), -1, dtype=np.int32)
+    for place, cell in enumerate(texts):
         level = to_level(cell)
         index = position.get(level)
         if index is None and level is not None:
@@ -1615,7 +1922,9 @@ def _known_levels(column: Mapping[str, Any], cells: Cells) -> Iterator[int | Non
                 index = position.get(_number_to_level(number))
         if index is None and by_truth:
             index = by_truth.get(truth_of(level))
-        yield index
+        if index is not None:
+            levels[place] = index
+    return levels[which]
 
 
 def truth_of(text: str | None) -> bool | None:
@@ -1648,16 +1957,14 @@ def count_unseen(columns: Mapping[str, Cells], encoder: Mapping[str, Any]) -> di
         if column["kind"] != "categorical":
             continue
         cells = columns[column["name"]]
-        # Rows count from 1, and the header is row 1.
-        found = {}
-        for row, (cell, level) in enumerate(
-            zip(cells, _known_levels(column, cells), strict=True), 2
-        ):
-            if level is None:
-                found[row] = to_level(cell) or ""
-        if found:
-            texts = tuple(dict.fromkeys(found.values()))
-            unseen[column["name"]] = Unseen(len(found), min(found), texts)
+        rows = np.flatnonzero(_known_levels(column, cells) < 0)
+        if len(rows):
+            texts, which = distinct_cells(cells)
+            # In the order that they come.
+            levels = [to_level(texts[place]) or "" for place in np.unique(which[rows])]
+            # Rows count from 1, and the header is row 1.
+            first_row = int(rows[0]) + 2
+            unseen[column["name"]] = Unseen(len(rows), first_row, tuple(dict.fromkeys(levels)))
     return unseen
 
 
@@ -1672,9 +1979,10 @@ def _encode_questions(
         inputs[:, -1] = np.isnan(numbers)
 
 
-def _encode_dates(column: Mapping[str, Any], cells: Cells, inputs: NDArray[np.float32]) -> None:
+def _encode_dates(
+    column: Mapping[str, Any], days: NDArray[np.float64], inputs: NDArray[np.float32]
+) -> None:
     """Set the inputs (rows, inputs), which are zeros, of a column of dates."""
-    days = read_days(column["name"], cells, column["reads"], column["day_first"])
     is_missing = np.isnan(days)
     days = np.where(is_missing, column["fill"], days)
 
@@ -1690,10 +1998,9 @@ def _encode_dates(column: Mapping[str, Any], cells: Cells, inputs: NDArray[np.fl
         inputs[:, place] = is_missing
 
 
-def _encode_numbers(
-    column: Mapping[str, Any], numbers: NDArray[np.float64], inputs: NDArray[np.float32]
-) -> None:
-    """Set the inputs (rows, 1 or 2) of a numeric column."""
+def _scale_numbers(column: Mapping[str, Any], numbers: NDArray[np.float64]) -> NDArray[np.float32]:
+    """The inputs (rows, 1 or 2) of a numeric column."""
+    inputs = np.empty((len(numbers), _column_width(column)), dtype=np.float32)
     name = column["name"]
     given = numbers
     is_missing = np.isnan(numbers)
@@ -1711,7 +2018,11 @@ def _encode_numbers(
     # What is not finite is refused below, whether or not the column is logarithmic.
     floor = column.get("log_floor")
     if floor is not None and np.isfinite(numbers).all():
-        numbers = log(np.maximum(numbers, floor))
+        # In parts, as the logarithm needs ten times the memory of its numbers.
+        numbers = np.maximum(numbers, floor)
+        for start in range(0, len(numbers), _ROWS_AT_ONCE):
+            part = slice(start, start + _ROWS_AT_ONCE)
+            numbers[part] = log(numbers[part])
 
     # Dividing may leave the range of a float32, which is then said with row and column.
     with np.errstate(over="ignore"):
@@ -1727,6 +2038,7 @@ def _encode_numbers(
 
     if column["missing_indicator"]:
         inputs[:, 1] = is_missing
+    return inputs
 
 
 def _numbers(
@@ -2275,11 +2587,16 @@ def predict(
     encoder = model.description["encoder"]
     target = encoder["target"]
     try:
-        x = encode(columns, encoder)
+        inputs = Inputs(columns, encoder)
         unseen = count_unseen(columns, encoder)
         if strict:
             _refuse(unseen)
-        mean = _mean_output(model, target, x)
+        means = []
+        # At least once, so that no rows have outputs of the right shape.
+        for start in range(0, max(1, inputs.rows), _ROWS_AT_ONCE):
+            x = inputs.of_rows(slice(start, start + _ROWS_AT_ONCE))
+            means.append(_mean_output(model, target, x))
+        mean = np.concatenate(means)
     except MemoryError:
         raise TableError(
             "the model and the rows need more memory than there is.",
@@ -2395,8 +2712,8 @@ def _lines(prediction: Prediction, proba: bool) -> Iterator[list[str]]:
     values_of_rows = prediction.values
     if values_of_rows.ndim == 1:
         values_of_rows = values_of_rows[:, None]
-    for row, values in enumerate(values_of_rows.tolist()):
-        line = [_cell(value) for value in values]
+    for row, values in enumerate(values_of_rows):
+        line = [_cell(value) for value in values.tolist()]
         if probabilities is not None:
             line += map(repr, probabilities[row].tolist())
         yield line
@@ -2452,7 +2769,9 @@ def _predict_file(folder: Path, table: Path, out: Path, strict: bool) -> Predict
         raise TableError(
             "--out is the table itself.", expected="another file", remedy="choose another name"
         )
-    return predict(model, parse_csv(decode(table.read_bytes())), strict=strict)
+    with table.open("rb") as file:
+        columns = read_csv(file)
+    return predict(model, columns, strict=strict)
 
 
 def _parser() -> argparse.ArgumentParser:

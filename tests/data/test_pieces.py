@@ -1,0 +1,301 @@
+"""Large files that are read piece by piece: all is as if they were read as a whole."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from shoal.data import load_dataset, table_io
+from shoal.data.arrow_csv import ArrowReader
+from shoal.data.canonical import CanonicalTable
+from shoal.errors import DataError
+from shoal.inference import standalone
+from shoal.inference.standalone import (
+    PieceReader,
+    TableError,
+    UnusualFileError,
+    count_unseen,
+    decode,
+    distinct_cells,
+    encode,
+    parse_csv,
+    to_numbers,
+)
+from support.property_tests import WITH_FIXTURES
+
+READERS = (PieceReader, ArrowReader)
+PIECE = 600
+
+
+@pytest.fixture(autouse=True)
+def short_beginning(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A few rows are enough to begin with, so that files of 100 rows have pieces."""
+    monkeypatch.setattr(standalone, "_BEGINNING_BYTES", 100)
+    monkeypatch.setattr(standalone, "_BEGINNING_LINES", 6)
+
+
+CELLS: dict[str, Callable[[Random], str]] = {
+    "numbers": lambda r: repr(round(r.gauss(0, 100), r.randint(0, 6))),
+    "integers": lambda r: str(r.randint(-5, 500)),
+    "German": lambda r: f"{r.uniform(0, 9999):_.2f}".replace(".", ",").replace("_", "."),
+    "percent": lambda r: f"{r.uniform(0, 100):.1f} %",
+    "unsure": lambda r: f"{r.randint(1, 9)}.{r.randint(100, 999)}",
+    "words": lambda r: r.choice(["a", "bb", "ß", "x y", 'q"q', "line\nbreak", "s,;s", "true", "1"]),
+    "dates": lambda r: f"2024-0{r.randint(1, 9)}-1{r.randint(0, 9)}",
+    "identifiers": lambda r: str(r.randint(10**16, 10**17)),
+    "strange": lambda r: r.choice(
+        [
+            "1",
+            "2.50",
+            "x",
+            "1_0",
+            "1e3",
+            "inf",
+            "+4",
+            "nan(1)",
+            "0x1F",
+            "6 ",
+            "1e400",
+            "-0",
+            "1e-400",
+        ]
+    ),
+}
+
+
+def random_file(random: Random) -> bytes:
+    """A file of columns in any notation."""
+    kinds = [random.choice([*CELLS]) for _ in range(random.randint(2, 5))]
+    text = io.StringIO()
+    writer = csv.writer(
+        text,
+        delimiter=random.choice(",;\t|"),
+        lineterminator=random.choice(["\n", "\r\n"]),
+        quoting=random.choice([csv.QUOTE_MINIMAL, csv.QUOTE_MINIMAL, csv.QUOTE_ALL]),
+    )
+    writer.writerow([f"c{number}" for number in range(len(kinds))])
+    for _ in range(random.randint(60, 150)):
+        cells = [CELLS[kind](random) for kind in kinds]
+        missing = random.choice(["", "NA", "-"])
+        writer.writerow([missing if random.random() < 0.05 else cell for cell in cells])
+    encoding = random.choice(["utf-8", "utf-8", "utf-8", "utf-8-sig", "cp1252"])
+    return text.getvalue().encode(encoding)
+
+
+def same(found: NDArray[Any] | None, expected: NDArray[Any] | None) -> bool:
+    if found is None or expected is None:
+        return found is expected
+    return found.tobytes() == expected.tobytes()
+
+
+def canonical(columns: Any) -> tuple[Any, ...]:
+    table = CanonicalTable.from_texts(columns)
+    written = [repr(table.written(column)) for column in table.columns]
+    return table_io.to_parquet(table, with_messages=True), written
+
+
+def read(data: bytes, reader: PieceReader) -> standalone.TextTable | None:
+    try:
+        return reader.read(io.BytesIO(data))
+    except UnusualFileError:
+        return None
+
+
+@settings(max_examples=60, suppress_health_check=WITH_FIXTURES)
+@given(seed=st.integers(0, 2**32), piece=st.sampled_from([200, 600, 1500]))
+def test_pieces_hold_what_the_whole_file_holds(seed: int, piece: int) -> None:
+    data = random_file(Random(seed))
+    for reader in READERS:
+        found = read(data, reader(piece))
+        if found is None:
+            continue
+        whole = parse_csv(decode(data))
+        assert [*found] == [*whole] and found.separator == whole.separator
+        for column, cells in whole.items():
+            assert [*found[column]] == cells
+            assert (found[column][-1], found[column][7]) == (cells[-1], cells[7])
+            assert same(to_numbers(found[column]), to_numbers(cells))
+            texts, which = found[column].distinct()
+            assert texts == distinct_cells(cells)[0] and same(which, distinct_cells(cells)[1])
+        assert canonical(found) == canonical(whole)
+
+
+def usual_file(rows: int = 400, last: str = "2024-01-05,1.5,red,3") -> bytes:
+    """A file that is read in pieces; a third of its words have quotes, some a line break."""
+    lines = ["day,size,colour,price"]
+    for row in range(rows - 1):
+        colour = ["red", '"gre\nen"', "blue", "", '"r""ed"', "TRUE"][row % 6]
+        size = "" if row % 17 == 3 else f"{row % 40 / 8}"
+        lines.append(f"2024-0{row % 9 + 1}-1{row % 10},{size},{colour},{row % 23 + row / 8}")
+    return "\n".join([*lines, last, ""]).encode()
+
+
+@pytest.mark.parametrize("reader", READERS)
+@pytest.mark.parametrize("piece", [300, PIECE, 5_000])
+def test_quotes_and_line_breaks_across_pieces(reader: type[PieceReader], piece: int) -> None:
+    data = usual_file()
+    found = read(data, reader(piece))
+    assert found is not None
+    assert {name: [*cells] for name, cells in found.items()} == parse_csv(decode(data))
+
+
+UNUSUAL = {
+    "a row of another length": b"2024-01-05,1.5,red\n",
+    "text behind a quote": b'2024-01-05,1.5,"red"s,3\n',
+    "a quote that is not closed": b'2024-01-05,1.5,"red,3\n',
+    "another encoding": b"2024-01-05,1.5,gr\xfcn,3\n",
+    "a NUL": b"2024-01-05,1.5,r\0d,3\n",
+    "a mark inside": b"\xef\xbb\xbf2024-01-05,1.5,red,3\n",
+    "a lone return": b"2024-01-05,1.5,red,3\r2024-01-05,1.5,red,3\n",
+    "a blank line": b"\n2024-01-05,1.5,red,3\n",
+    "a space first": b"2024-01-05, 1.5,red,3\n",
+    "the header again": b"day,size,colour,price\n",
+    "a blank row at the end": b",,,\n",
+    "a long cell": b"2024-01-05,1.5," + b"x" * 140_000 + b",3\n",
+}
+
+
+@pytest.mark.parametrize("reader", READERS)
+@pytest.mark.parametrize("what", UNUSUAL)
+def test_what_is_unusual_is_read_as_a_whole(reader: type[PieceReader], what: str) -> None:
+    data = usual_file() + UNUSUAL[what]
+    with pytest.raises(UnusualFileError):
+        reader(PIECE).read(io.BytesIO(data))
+
+    def outcome(read_it: Callable[[], Any]) -> Any:
+        try:
+            return read_it()
+        except TableError as error:
+            return str(error)
+
+    whole = outcome(lambda: parse_csv(decode(data)))
+    assert outcome(lambda: standalone.read_csv(io.BytesIO(data), reader(PIECE))) == whole
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    """A model of the usual file: dates, numbers with gaps, words."""
+    table = tmp_path / "table.csv"
+    table.write_bytes(usual_file())
+    data = load_dataset(table, "price")
+    layers = [data.inputs, 9, 1]
+    size = sum(a * b + b for a, b in pairwise(layers))
+    weights = np.random.default_rng(5).normal(0, 0.5, (3, size)).astype(np.float32)
+    folder = tmp_path / "model"
+    folder.mkdir()
+    np.savez(folder / "weights.npz", weights=weights)
+    description = {"format": 5, "layers": layers, "activation": "tanh"}
+    description["encoder"] = data.encoder.to_dict()
+    (folder / "model.json").write_text(json.dumps(description))
+    return folder
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_predictions_are_the_same_bytes(
+    model: Path, tmp_path: Path, reader: type[PieceReader]
+) -> None:
+    data = usual_file(last="2024-01-05,1.5,violet,3")
+    encoder = standalone.load_model(model).description["encoder"]
+
+    def predicted(columns: Any) -> tuple[bytes, Any, bytes]:
+        out = tmp_path / "predictions.csv"
+        standalone.write_predictions(out, standalone.predict(model, columns))
+        unseen = count_unseen(columns, encoder)
+        return out.read_bytes(), unseen, encode(columns, encoder).tobytes()
+
+    expected = predicted(parse_csv(decode(data)))
+    assert expected[1]["colour"] == (1, 401, ("violet",))
+    # Of 200 bytes a few rows, of 300 seven or so; and all in one.
+    for piece in (200, 300, 2_000, len(data)):
+        found = read(data, reader(piece))
+        assert found is not None
+        assert predicted(found) == expected
+
+
+def test_rows_go_through_the_networks_in_parts(
+    model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    columns = parse_csv(decode(usual_file()))
+    whole = standalone.predict(model, columns).values
+    monkeypatch.setattr(standalone, "_ROWS_AT_ONCE", 128)
+    np.testing.assert_allclose(standalone.predict(model, columns).values, whole, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("last", "said"),
+    [
+        ("2024-01-05,many,red,3", "row 401, column 'size': 'many' is not a number."),
+        ("2024-13-05,1.5,red,3", "row 401, column 'day': '2024-13-05' is not a date"),
+        ("2024-01-05,1.5,red", "has 3 cells, the header 4."),
+    ],
+)
+def test_a_bad_last_row_leaves_no_file(
+    model: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    last: str,
+    said: str,
+) -> None:
+    monkeypatch.setattr(standalone.PieceReader.__init__, "__defaults__", (PIECE,))
+    new = tmp_path / "new.csv"
+    new.write_bytes(usual_file(last=last))
+    out = tmp_path / "out.csv"
+    assert standalone.main([str(new), "--out", str(out), "--model", str(model)]) == 2
+    assert said in capsys.readouterr().err
+    assert not out.exists() and not [*tmp_path.glob(".*.part")]
+
+
+def test_tables_in_pieces_make_the_same_dataset(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "table.csv"
+    path.write_bytes(usual_file())
+    whole = load_dataset(path, "price")
+    monkeypatch.setattr(table_io, "PIECE_BYTES", PIECE)
+    monkeypatch.setattr(PieceReader.__init__, "__defaults__", (PIECE,))
+    lengths = []
+    columns_of = ArrowReader.columns_of
+
+    def counted(*arguments: Any) -> Any:
+        columns, length = columns_of(*arguments)
+        lengths.append(length)
+        return columns, length
+
+    monkeypatch.setattr(ArrowReader, "columns_of", counted)
+    pieces = load_dataset(path, "price")
+
+    assert len(lengths) > 10 and sum(lengths) == 400
+    assert table_io.to_parquet(pieces.table) == table_io.to_parquet(whole.table)
+    assert pieces.encoder == whole.encoder
+    for part in ("train", "test"):
+        assert same(getattr(pieces, part).x, getattr(whole, part).x)
+
+    path.write_bytes(usual_file(last="2024-01-05,1.5,red"))
+    with pytest.raises(DataError, match=r"row 401 .* has 3 cells, the header 4"):
+        load_dataset(path, "price")
+
+
+@pytest.mark.parametrize("reader", READERS)
+@pytest.mark.parametrize(
+    "cell", ["nan(1)", "inf", "-Infinity", "1e400", "1e-400", "+4", "1_0", "0x1F", "1.", "-0", "5 "]
+)
+def test_numbers_are_those_of_python(reader: type[PieceReader], cell: str) -> None:
+    # Different numbers, as few different texts are read one by one.
+    lines = ["size,price", *(f"{row / 8},{row * 1.7e-5}" for row in range(900)), f"{cell},1", ""]
+    found = read("\n".join(lines).encode(), reader(20_000))
+    assert found is not None
+    for column in found.values():
+        assert same(to_numbers(column), to_numbers([*column]))
