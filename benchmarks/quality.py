@@ -149,6 +149,15 @@ def split_result(name: str, seed: int, settings: dict[str, Any]) -> dict[str, An
     }
 
 
+def rounded(value: Any) -> Any:
+    """The same with numbers of six digits, for a file that people may keep."""
+    if isinstance(value, float):
+        return float(f"{value:.6g}")
+    if isinstance(value, dict):
+        return {name: rounded(own) for name, own in value.items()}
+    return value
+
+
 def read_results(file: Path) -> list[dict[str, Any]]:
     """The lines of a results file.
 
@@ -326,7 +335,7 @@ def main() -> int:
                 continue
             result = split_result(name, seed, settings)
             with options.out.open("a") as file:
-                file.write(json.dumps(result) + "\n")
+                file.write(json.dumps(rounded(result), separators=(",", ":")) + "\n")
                 file.flush()
                 os.fsync(file.fileno())
             accuracies = ", ".join(

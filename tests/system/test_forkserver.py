@@ -32,6 +32,7 @@ import pytest
 
 from shoal.system import forkserver
 from support import other_systems
+from support.child_entries import let_children_find
 from support.locations import SOURCE
 
 FENCE = SOURCE / "system" / "forkserver.py"
@@ -57,7 +58,10 @@ print(json.dumps([said, sys.modules["__main__"] is ours, os.environ.get("OMP_NUM
 
 
 @pytest.mark.parametrize("system", ["linux", *other_systems.SYSTEMS])
-def test_a_worker_has_one_core_and_none_of_the_script(system: str, tmp_path: Path) -> None:
+def test_a_worker_has_one_core_and_none_of_the_script(
+    system: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    let_children_find(monkeypatch)
     script = tmp_path / "script.py"
     script.write_text(SCRIPT)
     variables = {**os.environ, **other_systems.environment(system)}

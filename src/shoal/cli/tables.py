@@ -187,25 +187,23 @@ def _data_text(run: RunView) -> str:
     target = options["target"]
     if isinstance(target, list):
         target = ", ".join(target)
+
     parts = [f"{run.dataset}, {options.get('task') or 'task'} of {target}"]
     folds = options.get("folds", 1)
     if folds > 1:
         parts.append(f"{folds} folds")
-    order = options.get("order")
-    if order:
-        parts.append(f"in the order of {order}")
-    drop = options.get("drop")
-    if drop:
-        parts.append(f"without {', '.join(drop)}")
-    group = options.get("group")
-    if group:
-        parts.append(f"groups of {group}")
-    weight = options.get("weight")
-    if weight:
-        parts.append(f"weighted by {weight}")
-    columns = options.get("columns")
-    if columns:
-        parts.append(f"columns {', '.join(columns)}")
+
+    said = {
+        "in the order of": options.get("order"),
+        "without": options.get("drop"),
+        "groups of": options.get("group"),
+        "weighted by": options.get("weight"),
+        "columns": options.get("columns"),
+    }
+    for words, columns in said.items():
+        names = [columns] if isinstance(columns, str) else columns
+        if names:
+            parts.append(f"{words} {', '.join(names)}")
     return ", ".join(parts)
 
 

@@ -313,7 +313,7 @@ class Layout(NamedTuple):
 
 
 def parse_csv(text: str) -> TextTable:
-    """Columns of a CSV text, by name.
+    r"""Columns of a CSV text, by name.
 
     Parameters
     ----------

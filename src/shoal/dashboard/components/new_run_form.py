@@ -388,31 +388,31 @@ def _folds_and_logs(left: DeltaGenerator, right: DeltaGenerator) -> dict[str, An
     return {"folds": folds, "log_columns": log_columns}
 
 
-def _order(left: DeltaGenerator, names: list[str]) -> dict[str, Any]:
-    """Whether rows are a series, and in which order."""
-    order = left.selectbox(
-        "Order column",
+def _column_or_none(
+    place: DeltaGenerator, role: str, names: list[str], help_text: str, none: str = "none"
+) -> str | None:
+    """The column that has a role."""
+    name: str = place.selectbox(
+        f"{role.capitalize()} column",
         # No column has an empty name, so this one can stand for none.
         ["", *names],
-        format_func=lambda name: name or "none: rows are shared out at random",
-        key=key("order"),
-        help=field_help.ORDER,
+        format_func=lambda name: name or none,
+        key=key(role),
+        help=help_text,
         persist_state="session",
     )
-    return {"order": order or None}
+    return name or None
+
+
+def _order(left: DeltaGenerator, names: list[str]) -> dict[str, Any]:
+    """Whether rows are a series, and in which order."""
+    none = "none: rows are shared out at random"
+    return {"order": _column_or_none(left, "order", names, field_help.ORDER, none)}
 
 
 def _groups(left: DeltaGenerator, right: DeltaGenerator, names: list[str]) -> dict[str, Any]:
     """Which rows stay in one part."""
-    group = left.selectbox(
-        "Group column",
-        # No column has an empty name, so this one can stand for none.
-        ["", *names],
-        format_func=lambda name: name or "none",
-        key=key("group"),
-        help=field_help.GROUP,
-        persist_state="session",
-    )
+    group = _column_or_none(left, "group", names, field_help.GROUP)
 
     kept = right.selectbox(
         "Rows that stay together",
@@ -429,20 +429,13 @@ def _groups(left: DeltaGenerator, right: DeltaGenerator, names: list[str]) -> di
         right.multiselect("Equal in", names, key=key("same"), persist_state="session")
         same = state("same", [])
 
-    return {"group": group or None, "same": same}
+    return {"group": group, "same": same}
 
 
 def _roles(left: DeltaGenerator, right: DeltaGenerator, numbers: list[str]) -> dict[str, Any]:
     """Which columns of numbers are no features, and stay with their rows."""
-    weight = left.selectbox(
-        "Weight column",
-        # No column has an empty name, so this one can stand for none.
-        ["", *numbers],
-        format_func=lambda name: name or "none",
-        key=key("weight"),
-        help="how much each row counts; the column is no feature",
-        persist_state="session",
-    )
+    weight_help = "how much each row counts; the column is no feature"
+    weight = _column_or_none(left, "weight", numbers, weight_help)
 
     right.multiselect(
         "Columns for objectives",
@@ -452,4 +445,4 @@ def _roles(left: DeltaGenerator, right: DeltaGenerator, numbers: list[str]) -> d
         placeholder="none",
         persist_state="session",
     )
-    return {"weight": weight or None, "columns": state("columns", [])}
+    return {"weight": weight, "columns": state("columns", [])}
