@@ -204,7 +204,7 @@ VARIANTS: dict[str, tuple[Callable[..., Outcome], dict[str, Any]]] = {
 }
 
 
-def compare_variants(pool: ThreadPoolExecutor, seeds: int, share: float) -> None:
+def compare_variants(pool: ThreadPoolExecutor, seeds: int, share: float, swarms: list[str]) -> None:
     """The first table."""
     print(
         "| network | weights | swarm | iterations | s | training loss (lowest to highest) | "
@@ -222,9 +222,9 @@ def compare_variants(pool: ThreadPoolExecutor, seeds: int, share: float) -> None
                 )
                 for seed in range(seeds)
             ]
-            for run, genes in VARIANTS.values()
+            for run, genes in map(VARIANTS.__getitem__, swarms)
         ]
-        for variant, futures in zip(VARIANTS, jobs, strict=True):
+        for variant, futures in zip(swarms, jobs, strict=True):
             found = [future.result() for future in futures]
             losses = [o.loss for o in found]
             print(
@@ -331,11 +331,12 @@ def main() -> int:
         help="of the usual cost of a training in the first table",
     )
     parser.add_argument("--only", choices=["variants", "genes"])
+    parser.add_argument("--swarms", choices=VARIANTS, nargs="*", default=list(VARIANTS))
     parser.add_argument("--genes", choices=GENES, nargs="*", default=list(GENES))
     options = parser.parse_args()
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         if options.only != "genes":
-            compare_variants(pool, options.seeds, options.share)
+            compare_variants(pool, options.seeds, options.share, options.swarms)
         if options.only != "variants":
             compare_genes(pool, options.genomes, options.genes)
     return 0
