@@ -238,6 +238,16 @@ def test_values_that_are_not_far_outside_are_no_marks(values: list[int]) -> None
     assert "stands in" not in texts(check_table("t", plain(c=values), "y"), "look")
 
 
+def test_shares_of_missing_cells_are_plain_numbers() -> None:
+    table = plain(
+        none=[None] * (ROWS - 1) + [1.0],
+        half=[None, 1.5] * (ROWS // 2),
+        one=[None] + [2.0, 3.0] * (ROWS // 2 - 1) + [2.0],
+    )
+    said = texts(check_table("t", table, "y"), "look")
+    assert "'none' 100 %, 'half' 50 %, 'one' 0.5 %" in said
+
+
 def test_nothing_is_good_about_a_target_that_does_not_vary() -> None:
     checked = check_table("t", plain(y=[3.5] * ROWS), "y")
     assert "3.5 in every row" in texts(checked, "bad")

@@ -113,7 +113,10 @@ def missing_cells(examination: Examination) -> Iterator[Finding]:
     rows = len(examination.table)
     shares = []
     for facts in incomplete:
-        shares.append(f"{quoted(facts.name)} {100 * facts.missing / rows:.2g} %")
+        percent = 100 * facts.missing / rows
+        # Two digits; of large shares they are all that stand before the point.
+        digits = ".0f" if percent >= 10 else ".2g"
+        shares.append(f"{quoted(facts.name)} {percent:{digits}} %")
     shown = first_few(shares, SHOWN)
     what = f"Missing cells are filled in, and marked by an input of their own: {shown}."
 
