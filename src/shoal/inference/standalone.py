@@ -1520,6 +1520,8 @@ class NumberReader:
         self._training = trained is None
         self._trained = trained or {}
         self._has_semicolons = isinstance(columns, TextTable) and columns.separator == ";"
+        # The decimal marks that columns can have by themselves, of those that others asked for.
+        self._own_marks: dict[str, list[str]] = {}
 
     def read(self, name: str) -> tuple[NDArray[np.float64], Notation | None] | None:
         """The numbers (rows,) of a column, NaN where missing; and their notation, if not plain.
@@ -1605,9 +1607,11 @@ class NumberReader:
         for other, cells in self._columns.items():
             is_text = not (isinstance(cells, np.ndarray) and cells.dtype.kind in "iuf")
             if other != name and is_text:
-                column = _examine(cells)
-                if len(column.marks) == 1:
-                    marks.update(column.marks)
+                if other not in self._own_marks:
+                    self._own_marks[other] = _examine(cells).marks
+                own = self._own_marks[other]
+                if len(own) == 1:
+                    marks.update(own)
         return marks
 
     def _unsure(self, name: str, column: _Column) -> TableError:
