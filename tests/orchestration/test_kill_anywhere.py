@@ -10,11 +10,14 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from shoal.analysis.progress import RunPhase
 from shoal.store.records import process_of
 from support import supervised_run as scene
 from support.processes import eventually
@@ -37,9 +40,18 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
     return found
 
 
+@pytest.fixture(scope="module")
+def all_phases(tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
+    found = scene.undisturbed(
+        tmp_path_factory.mktemp("all-phases"), scene.ALL_PHASES, scene.small_table()
+    )
+    assert set(found.phases) == set(RunPhase)
+    return found
+
+
 def _scene(url: str, folder: Path, undisturbed: Undisturbed) -> Scene:
     folder.mkdir(exist_ok=True)
-    return Scene(url, folder, template=undisturbed.template)
+    return Scene(url, folder, undisturbed.settings, undisturbed.data, undisturbed.template)
 
 
 def _resumed(here: Scene) -> float:
@@ -54,34 +66,69 @@ def _resumed(here: Scene) -> float:
     return 0.0 if state == "finished" else here.resumed()
 
 
+@dataclass(frozen=True)
+class Kill:
+    """Who was killed in which phase, what was recorded then, and seconds.
+
+    ``until_gone``: until no process was left. ``until_resumed``: until another supervisor had
+    recorded something.
+    """
+
+    victim: str
+    phase: RunPhase | None
+    recorded: list[tuple[Any, ...]]
+    until_gone: float = 0.0
+    until_resumed: float = 0.0
+
+
 def kill_at_random(
     url: str, folder: Path, undisturbed: Undisturbed, seed: int, times: int = 1
-) -> list[tuple[str, float, float]]:
-    """Each time: who was killed, seconds until no orphan was left, seconds until it went on."""
+) -> list[Kill]:
+    """Kill at random instants of the evaluations."""
     chance, kills = random.Random(seed), []
     with _scene(url, folder, undisturbed) as here:
         here.supervise()
         for after in sorted(chance.sample(range(undisturbed.evaluations - 3), times)):
-            victim, fraction = chance.choice(VICTIMS), chance.random()
             here.trained(after)
-            time.sleep(fraction * undisturbed.pace)  # the instant is anywhere in an evaluation
-            recorded, supervisor, pids = here.rows(), here.started[-1], here.processes()
-            if victim == "a process below":  # a worker, or one that serves them; nobody notices
-                below = sorted(set(pids) - {supervisor.pid})
-                here.kill(chance.sample(below, min(1, len(below))))
-                kills.append((victim, 0.0, 0.0))
-                continue
-            here.kill(pids if victim == "everything" else [supervisor.pid])
-            killed = time.monotonic()
-            supervisor.wait()
-            here.gone()
-            seconds = time.monotonic() - killed
-            assert here.rows()[: len(recorded)] == recorded
-            recorded = here.rows()
-            kills.append((victim, seconds, _resumed(here)))
-        here.ended_as(undisturbed, recorded)
+            time.sleep(chance.random() * undisturbed.pace)  # anywhere in an evaluation
+            kills.append(_kill_somebody(here, chance))
+        here.ended_as(undisturbed, kills[-1].recorded)
 
     return kills
+
+
+def kill_in_phase(
+    url: str, folder: Path, undisturbed: Undisturbed, phase: RunPhase, seed: int
+) -> Kill:
+    """Kill at a random instant of a phase."""
+    chance = random.Random(f"{phase} {seed}")
+    with _scene(url, folder, undisturbed) as here:
+        here.supervise()
+        eventually(lambda: here.phase() == phase)
+        time.sleep(chance.random() * undisturbed.phases[phase])  # anywhere in it
+        kill = _kill_somebody(here, chance)
+        here.ended_as(undisturbed, kill.recorded)
+
+    return kill
+
+
+def _kill_somebody(here: Scene, chance: random.Random) -> Kill:
+    """Now. Another supervisor goes on where this one is dead."""
+    victim, phase = chance.choice(VICTIMS), here.phase()
+    recorded, supervisor, pids = here.rows(), here.started[-1], here.processes()
+    if victim == "a process below":  # a worker, or one that serves them; nobody notices
+        below = sorted(set(pids) - {supervisor.pid})
+        here.kill(chance.sample(below, min(1, len(below))))
+        return Kill(victim, phase, recorded)
+
+    here.kill(pids if victim == "everything" else [supervisor.pid])
+    killed = time.monotonic()
+    supervisor.wait()
+    here.gone()
+    until_gone = time.monotonic() - killed
+    assert here.rows()[: len(recorded)] == recorded
+    recorded = here.rows()
+    return Kill(victim, phase, recorded, until_gone, _resumed(here))
 
 
 def kill_at_commit(
@@ -121,6 +168,24 @@ def test_killed_at_a_random_instant(
     undisturbed: Undisturbed,
 ) -> None:
     kill_at_random(_address(request, tmp_path, database), tmp_path, undisturbed, seed)
+
+
+@pytest.mark.parametrize(
+    ("database", "phase"),
+    [
+        ("postgresql", RunPhase.CONFIRMATION),
+        ("sqlite", RunPhase.CHAMPION),
+        ("sqlite", RunPhase.BASELINES),
+    ],
+)
+def test_killed_after_the_search(
+    database: str,
+    phase: RunPhase,
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    all_phases: Undisturbed,
+) -> None:
+    kill_in_phase(_address(request, tmp_path, database), tmp_path, all_phases, phase, seed=1)
 
 
 # Registration, claim, a few of the evaluations, the champion, the end: as shares of all commits.
@@ -210,8 +275,43 @@ def test_killed_four_times_at_random_instants(
 ) -> None:
     database = "postgresql" if seed % 4 == 0 else "sqlite"
     url = _address(request, tmp_path, database)
-    for victim, *seconds in kill_at_random(url, tmp_path, undisturbed, seed, times=4):
-        tally.note(f"{database}, {victim}", *seconds)
+    for kill in kill_at_random(url, tmp_path, undisturbed, seed, times=4):
+        tally.note(f"{database}, {kill.victim}", kill.until_gone, kill.until_resumed)
+
+
+@pytest.mark.slow(part="kills")
+@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
+def test_killed_at_every_commit_of_all_phases(
+    database: str,
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    all_phases: Undisturbed,
+    tally: Tally,
+) -> None:
+    for number in range(1, all_phases.commits + 1):
+        moment = ("before", "after")[number % 2]
+        folder = tmp_path / f"{moment}-{number}"
+        url = _address(request, folder, database)
+        seconds = kill_at_commit(url, folder, all_phases, moment, number)
+        tally.note(f"{database}, {moment} a commit, all phases", *seconds)
+
+
+@pytest.mark.slow(part="kills")
+@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("phase", list(RunPhase))
+@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
+def test_killed_in_a_phase(
+    database: str,
+    phase: RunPhase,
+    seed: int,
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    all_phases: Undisturbed,
+    tally: Tally,
+) -> None:
+    url = _address(request, tmp_path, database)
+    kill = kill_in_phase(url, tmp_path, all_phases, phase, seed)
+    tally.note(f"{database}, in the {kill.phase}", kill.until_gone, kill.until_resumed)
 
 
 @pytest.mark.parametrize(

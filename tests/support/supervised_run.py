@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shutil
 import signal
@@ -10,14 +11,18 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import sqlalchemy as sa
 
-from shoal.data import load_dataset
+from shoal.analysis.progress import PHASE, RunPhase
+from shoal.analysis.summary import load_champion
+from shoal.data import Dataset, load_dataset
 from shoal.settings.search_settings import SearchSettings
 from shoal.store import LEASE_SECONDS, open_store
 from shoal.store import tables as t
@@ -27,6 +32,18 @@ from support.processes import alive, environment, eventually
 
 SETTINGS = SearchSettings(
     preset="classic", population=4, generations=3, iterations=100, repeats=2, workers=2
+)
+# With everything that comes after a search: confirmation, champion and baselines.
+ALL_PHASES = SearchSettings(
+    population=4,
+    generations=2,
+    repeats=1,
+    max_repeats=2,
+    iterations=60,
+    finalists=2,
+    confirmations=3,
+    networks=3,
+    workers=2,
 )
 _FAULTY = str(Path(__file__).with_name("faulty_supervisor.py"))
 
@@ -39,23 +56,36 @@ def stands_still(process: subprocess.Popen[bytes]) -> bool:
 
 @dataclass(frozen=True)
 class Undisturbed:
-    """What became of a run that nobody disturbed. ``pace``: seconds an evaluation."""
+    """What became of a run that nobody disturbed.
+
+    ``pace``: seconds an evaluation. ``phases``: how many seconds each phase took, of those that are
+    recorded.
+    """
 
     result_hash: str
     evaluations: int
     pace: float
     commits: int
+    weights: bytes
+    phases: Mapping[RunPhase, float]
+    settings: SearchSettings
+    data: Dataset
     # An SQLite store with such a run, queued.
     template: Path
 
 
 @dataclass
 class Scene:
-    """Run 1 of the store at ``url``; ``home`` is an empty directory of its own. Close it."""
+    """Run 1 of the store at ``url``; ``home`` is an empty directory of its own. Close it.
+
+    It is a search of ``data`` (concrete) by ``settings``, or the one in a ``template``, which only
+    SQLite copies.
+    """
 
     url: str
     home: Path
     settings: SearchSettings = SETTINGS
+    data: Dataset | None = None
     template: Path | None = None
     started: list[subprocess.Popen[bytes]] = field(default_factory=list)
     # What each supervisor that went on asked for, and what was recorded before.
@@ -66,7 +96,7 @@ class Scene:
             shutil.copy(self.template, self.url)
         self.store = open_store(self.url)
         if not self.store.runs():
-            self.store.add_run(load_dataset("concrete", preset="classic"), self.settings)
+            self.store.add_run(self.data or concrete(), self.settings)
 
     def __enter__(self) -> Scene:
         return self
@@ -166,6 +196,17 @@ class Scene:
         query = sa.select(t.evaluation).order_by(t.evaluation.c.id)
         return [tuple(map(repr, row)) for row in self.store.read(lambda c: c.execute(query).all())]
 
+    def phase(self) -> RunPhase | None:
+        """What its supervisor was doing when it last said so."""
+        recorded = self.store.artifact(1, PHASE)
+        return None if recorded is None else RunPhase(json.loads(recorded)["phase"])
+
+    def weights(self) -> bytes:
+        """Of the champion's networks."""
+        champion = load_champion(self.store, self.store.run(1))
+        assert champion is not None
+        return champion.weights.tobytes()
+
     def expire(self) -> None:
         """Make the last heartbeat older than the lease, by the database's own clock."""
         late = sa.update(t.run).values(heartbeat=t.run.c.heartbeat - LEASE_SECONDS - 1)
@@ -210,7 +251,7 @@ class Scene:
             == undisturbed.evaluations
         )
         assert run.evaluations == undisturbed.evaluations
-        assert self.store.artifact(1, "champion")
+        assert self.weights() == undisturbed.weights
 
         for asked, known in self.resumes:
             again = known & set(asked.read_text().splitlines()) if asked.exists() else set()
@@ -225,13 +266,30 @@ class Scene:
             assert self.store.read(lambda c: c.scalars(check).all()) == ["ok"]
 
 
-def undisturbed(folder: Path) -> Undisturbed:
+def concrete() -> Dataset:
+    """The table of `SETTINGS`."""
+    return load_dataset("concrete", preset="classic")
+
+
+def small_table() -> Dataset:
+    """A table on which all phases of a search take seconds."""
+    number = np.arange(120.0)
+    columns = {"size": number % 11, "age": number % 7, "sold": np.sin(number) + number % 5}
+    return load_dataset(pd.DataFrame(columns), target="sold")
+
+
+def undisturbed(
+    folder: Path, settings: SearchSettings = SETTINGS, data: Dataset | None = None
+) -> Undisturbed:
     """Let a run come to its end in peace."""
     template, commits = folder / "queued.db", folder / "commits"
+    data = data or concrete()
     with open_store(template) as store:
-        store.add_run(load_dataset("concrete", preset="classic"), SETTINGS)
+        store.add_run(data, settings)
     with Scene(str(folder / "whole.db"), folder / "whole", template=template) as scene:
-        scene.supervise("--commits", str(commits)).wait()
+        supervisor = scene.supervise("--commits", str(commits))
+        phases = _phases(scene)
+        supervisor.wait()
         run = scene.store.run(1)
         assert run.state == "finished", scene.log()
         assert run.result_hash
@@ -240,5 +298,24 @@ def undisturbed(folder: Path) -> Undisturbed:
             run.evaluations,
             run.seconds / run.evaluations,
             int(commits.read_text()),
+            scene.weights(),
+            phases,
+            settings,
+            data,
             template,
         )
+
+
+def _phases(scene: Scene) -> dict[RunPhase, float]:
+    """Wait for the end of a run; return how many seconds each of its phases took."""
+    begun: dict[RunPhase, float] = {}
+
+    def is_over() -> bool:
+        phase = scene.phase()
+        if phase is not None:
+            begun.setdefault(phase, time.monotonic())
+        return scene.store.run(1).state in ("finished", "failed")
+
+    eventually(is_over)
+    ends = [*list(begun.values())[1:], time.monotonic()]
+    return {phase: end - start for (phase, start), end in zip(begun.items(), ends, strict=True)}
