@@ -40,7 +40,7 @@ class Part:
 
 HISTORIES = 4  # parts that simulated histories are dealt to
 PARTS = {
-    "kills": Part("kill -9 at every commit, in all phases, while exporting, and at random instants"),
+    "kills": Part("kill -9 at every commit, in every phase, in exports, and at random instants"),
     "results": Part("one result for every executor, number of workers and database"),
     "races": Part("many owners, readers and writers of one store; a server that restarts"),
     **{
