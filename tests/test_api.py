@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import runpy
+import sys
+from contextlib import suppress
 from pathlib import Path
 from statistics import fmean
 from types import SimpleNamespace
@@ -67,6 +70,17 @@ def test_train_repeats_a_recorded_evaluation(classic: shoal.Dataset, tmp_path: P
         assert result.loss == evaluation.loss
 
 
+def open_files(folder: Path) -> list[str]:
+    """The files in a folder that this process has open; none on systems that do not say."""
+    if sys.platform != "linux":
+        return []
+    files = []
+    for descriptor in Path("/proc/self/fd").iterdir():
+        with suppress(FileNotFoundError):  # the folder's own
+            files.append(str(descriptor.readlink()))
+    return [file for file in files if file.startswith(str(folder))]
+
+
 def test_search_as_documented(tmp_path: Path) -> None:
     data = shoal.load_dataset("concrete")
     run = shoal.search(
@@ -89,8 +103,20 @@ def test_search_as_documented(tmp_path: Path) -> None:
     assert {rival.kind for rival in run.champion.baselines if rival.test} == set(KINDS)
     assert len(run.generations) == 2
     assert len(run.result_hash or "") == 64
+    assert not open_files(tmp_path)
     with shoal.open_store(tmp_path / "s.db") as store:
         assert len(store.evaluations(run.run.id)) == len(run.evaluations)
+
+
+def test_a_manager_that_is_gone_leaves_no_connection_open(
+    classic: shoal.Dataset, postgres_url: str
+) -> None:
+    manager = shoal.TrainManager(postgres_url, data=classic)
+    assert not manager.is_training()
+
+    del manager
+    # psycopg warns of connections that nobody has closed, and warnings are errors here.
+    gc.collect()
 
 
 def test_bad_calls_are_told_what_is_wrong(classic: shoal.Dataset, tmp_path: Path) -> None:

@@ -374,27 +374,34 @@ def search(
     check_search(data, parsed, name)
     probe_subject(data)
 
-    opened = store
-    if not isinstance(opened, Store):
-        opened = open_store(opened)
-    run_id, _ = opened.add_run(data, parsed, name=name)
+    if isinstance(store, Store):
+        return _search_in(store, data, parsed, name)
+    with open_store(store) as opened:
+        return _search_in(opened, data, parsed, name)
+
+
+def _search_in(
+    store: Store, data: Subject, settings: SearchSettings, name: str | None
+) -> SearchResult:
+    """Record a run in a store that is open, and see to it that it ends."""
+    run_id, _ = store.add_run(data, settings, name=name)
 
     # A run has one owner. Only if no supervisor has claimed it does this process drive it.
-    claim = opened.claim(Owner.here(), run_id)
+    claim = store.claim(Owner.here(), run_id)
     if claim is None:
         _log.info("run %s: a supervisor of this store drives it", run_id)
     else:
-        runner = Runner(opened, claim)
+        runner = Runner(store, claim)
         try:
             runner.drive()
         except KeyboardInterrupt:
             _log.info("run %s: interrupted, and released to be resumed", run_id)
-            opened.release(claim, opened.run(run_id).seconds)
+            store.release(claim, store.run(run_id).seconds)
             raise
 
-    while opened.run(run_id).state in ("queued", "running"):
+    while store.run(run_id).state in ("queued", "running"):
         time.sleep(_POLL_SECONDS)
-    return search_result(opened, run_id)
+    return search_result(store, run_id)
 
 
 def search_result(store: Store, run_id: int) -> SearchResult:

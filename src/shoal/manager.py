@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import time
+import weakref
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
@@ -87,6 +88,8 @@ class TrainManager:
 
         if not isinstance(store, Store):
             store = open_store(store)
+            # It is ours, and nobody else can close it.
+            weakref.finalize(self, store.close)
         self._store = store
 
         # Runs up to this number are not shown, after `reset_progress`.
