@@ -37,9 +37,10 @@ def die(with_all: bool) -> None:
 def arm(moment: str, number: int, with_all: bool) -> Callable[[], int]:
     """Die, or fall asleep, at that commit; returns a function that says how many there were so far.
 
-    Their number is the same in every run: results are handed on one by one, and no heartbeat
-    comes between.
+    Their number is the same in every run: results are handed on one by one, and neither a heartbeat
+    nor a note of what trains comes between, but for the first one.
     """
+    import shoal.orchestration.live_status
     import shoal.orchestration.owned_run
     import shoal.orchestration.supervisor
     from shoal.executors import LocalExecutor, Outcome
@@ -53,6 +54,7 @@ def arm(moment: str, number: int, with_all: bool) -> Callable[[], int]:
     waiting: list[Outcome] = []
     shoal.orchestration.owned_run.HEARTBEAT_SECONDS = 3600.0
     shoal.orchestration.supervisor.HEARTBEAT_SECONDS = 3600.0
+    shoal.orchestration.live_status.ALONE_SECONDS = 3600.0
 
     def counted(self: Database, work: Callable[..., Any]) -> Any:
         this = next(numbers)
