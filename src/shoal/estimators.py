@@ -72,6 +72,7 @@ class _WholeNumber(NamedTuple):
     least: int
     most: int
     may_be_none: bool = False
+    or_else: str = ""
 
 
 _WHOLE_NUMBERS = {
@@ -80,7 +81,7 @@ _WHOLE_NUMBERS = {
     "threads": _WholeNumber(1, 10_000),
     "patience": _WholeNumber(1, 100_000_000, may_be_none=True),
 }
-_SEED = _WholeNumber(0, 2**63 - 1, may_be_none=True)
+_SEED = _WholeNumber(0, 2**63 - 1, may_be_none=True, or_else=", or a numpy.random.RandomState")
 
 
 class _SwarmEstimator(BaseEstimator):  # type: ignore[misc]
@@ -393,6 +394,7 @@ def _check_whole_number(name: str, value: Any, allowed: _WholeNumber) -> None:
     expected = f"a whole number, {allowed.least} or more"
     if allowed.may_be_none:
         expected += ", or None"
+    expected += allowed.or_else
     raise SettingsError(f"{name}={value!r}.", expected=expected, remedy=f"give such a {name}")
 
 

@@ -13,10 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import shoal
-from shoal.data import DataOptions, Dataset, DateColumn, Encoder, prepare
+from shoal.data import DataOptions, Dataset, DateColumn, Encoder, from_parquet, prepare
 from shoal.data.column_profile import column_facts
 from shoal.data.dates import cycles_of
 from shoal.data.diagnostics import check_table
+from shoal.errors import DataError
 from shoal.inference.standalone import TableError, encode, parse_csv, to_days
 
 DAYS = pd.date_range("2021-03-01", periods=800)
@@ -50,6 +51,15 @@ READ = {
     "3 days 06:00:00": ("duration", 3.25),
     "-1 days +18:00:00": ("duration", -0.25),
     "1 day": ("duration", 1.0),
+    "1969-12-31 18:00:00,000": ("date", -0.25),
+    "2 Jan 1970": ("date", 1.0),
+    "02-JAN-1970": ("date", 1.0),
+    "January 2nd, 1970": ("date", 1.0),
+    "Jan. 2, 1970 6:00 PM": ("date", 1.75),
+    "Fri, 02 Jan 1970 12:00:00 GMT": ("date", 1.5),
+    "02/Jan/1970:12:00:00 +0000": ("date", 1.5),
+    "February 1970": ("date", 31.0),
+    "1970-02": ("date", 31.0),
 }
 
 
@@ -71,6 +81,12 @@ def test_what_a_cell_stands_for(text: str) -> None:
         "13:00 pm",
         "1:60",
         "1/2/1970",
+        "31 Feb 1970",
+        "2 Jan 3 1970",
+        "Jan 70",
+        "02-JAN-70",
+        "1970-13",
+        "Marble 2 1970",
     ],
 )
 def test_what_is_no_date(text: str) -> None:
@@ -97,6 +113,9 @@ WRITTEN: dict[str, Callable[[pd.DatetimeIndex], object]] = {
     "American": lambda days: days.strftime("%m/%d/%Y"),
     "objects": lambda days: days.date,
     "zones": lambda days: days.tz_localize("Europe/Berlin"),
+    "names of months": lambda days: days.strftime("%d %b %Y"),
+    "American, names": lambda days: days.strftime("%B %d, %Y"),
+    "databases": lambda days: days.strftime("%d-%b-%Y").str.upper(),
 }
 
 
@@ -107,6 +126,30 @@ def test_the_same_dates_give_the_same_bits_however_they_are_written(notation: st
     other, other_inputs = encoded(WRITTEN[notation](DAYS))
     assert other.inputs == column.inputs
     assert other_inputs.tobytes() == inputs.tobytes()
+
+
+def test_names_of_months_are_read_in_new_tables_and_in_exported_models_alone() -> None:
+    named = sales(DAYS.strftime("%d %b %Y"))
+    data = prepare("sales", named, DataOptions("y"))
+    assert data.table is not None and data.table["day"].tolist()[0] == "2021-03-01"
+    encoder = data.encoder.to_dict()
+    cells = {"day": ["05 Mar 2021"], "ads": [0.5]}
+    assert (
+        encode(cells, encoder).tobytes()
+        == encode({**cells, "day": ["2021-03-05"]}, encoder).tobytes()
+    )
+
+    # In a run of an earlier version they are categories, and stay it.
+    stored = from_parquet(named.assign(day=["05 Mar 2021", "06 Mar 2021"] * 400).to_parquet())
+    assert prepare("sales", stored, DataOptions("y")).encoder.inputs[:2] == (
+        "day=05 Mar 2021",
+        "day=06 Mar 2021",
+    )
+
+
+def test_years_of_two_digits_are_refused_whatever_the_month_is_called() -> None:
+    with pytest.raises(DataError, match="four digits"):
+        prepare("sales", sales(DAYS.strftime("%d-%b-%y")), DataOptions("y"))
 
 
 def test_inputs_are_scaled_days_and_places_on_circles() -> None:

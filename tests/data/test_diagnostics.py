@@ -177,6 +177,16 @@ LOOK: dict[str, tuple[pd.DataFrame, dict[str, object], list[str]]] = {
         {},
         ["-999 stands in 10 rows of 'c'", "leave these cells empty"],
     ),
+    "a mark of missing values that is near": (
+        plain(c=[-1, *range(1, 20)] * 10),
+        {},
+        ["-1 repeats, and is the only value of 'c' below 0", "leave these cells empty"],
+    ),
+    "a target that counts rows": (
+        plain(y=range(200)),
+        {},
+        ["The target 'y' counts the rows up", "choose another target"],
+    ),
     "two marks": (
         plain(c=[-9999, 9999, *range(1000, 1018)] * 10),
         {},
@@ -232,10 +242,13 @@ def test_what_may_spoil_a_search_is_found(case: str) -> None:
         [-999, *range(199)],  # once
         [0, 1] * 100,
         [1, 2, 3, 4, 5] * 40,
+        [-1, 0, 1, 2] * 50,  # signs
+        [-2, -1, *range(18)] * 10,
+        [-5, *range(19)] * 10,
     ],
 )
 def test_values_that_are_not_far_outside_are_no_marks(values: list[int]) -> None:
-    assert "stands in" not in texts(check_table("t", plain(c=values), "y"), "look")
+    assert "may stand for" not in texts(check_table("t", plain(c=values), "y"), "look")
 
 
 def test_shares_of_missing_cells_are_plain_numbers() -> None:

@@ -46,13 +46,28 @@ def file(amounts: list[str], separator: str = ",", small: list[str] | None = Non
     small = small or [str(value) for value in SMALL]
     rows = [f'"b"{separator}a{separator}c{separator}y']
     for row, (amount, number) in enumerate(zip(amounts, small, strict=True)):
-        cells = [f'"{amount}"', f'"{number}"', "uvw"[row % 3], str(row)]
+        quoted = amount.replace('"', '""')
+        cells = [f'"{quoted}"', f'"{number}"', "uvw"[row % 3], str(row)]
         rows.append(separator.join(cells))
     return "\n".join(rows).encode()
 
 
 def german_small() -> list[str]:
     return [german(value) for value in SMALL]
+
+
+def power(value: float, times: str) -> str:
+    """A number and its power of ten, to the bit."""
+    digits, exponent = f"{value:.15E}".split("E")
+    return f"{digits}{times}{int(exponent)}"
+
+
+def raised(text: str) -> str:
+    return text.replace("^3", "\u00b3").replace("^", "").replace("102", "10\u00b2")
+
+
+ARABIC = str.maketrans("0123456789.,", "".join(map(chr, range(0x660, 0x66A))) + "\u066b\u066c")
+WIDE = {letter: letter + 0xFEE0 for letter in map(ord, "0123456789.,-")}
 
 
 WRITTEN: dict[str, tuple[Callable[[float], str], str]] = {
@@ -77,6 +92,16 @@ WRITTEN: dict[str, tuple[Callable[[float], str], str]] = {
     "Unicode minus": (lambda v: str(v).replace("-", "\u2212"), ","),
     "en dash": (lambda v: str(v).replace("-", "\u2013"), ","),
     "Fortran": (lambda v: f"{v:.15E}".replace("E", "D"), ","),
+    "Swiss francs": (lambda v: f"Fr. {v:,.2f}".replace(",", "\u00b4"), ","),
+    "plus and minus behind": (lambda v: f"{abs(v)}{'-' if v < 0 else '+'}", ","),
+    "powers of ten": (lambda v: power(v, " x 10^"), ","),
+    "powers of ten, raised": (lambda v: raised(power(v, "\u00b710^")), ","),
+    "powers of ten, German": (lambda v: power(v, "*10**").replace(".", ","), ";"),
+    "Mathematica": (lambda v: power(v, "*^"), ","),
+    "Arabic": (lambda v: f"\u200e{v:,.2f}".translate(ARABIC), ";"),
+    "wide": (lambda v: f"{v:,.2f}".translate(WIDE), ","),
+    "kept as text by a spreadsheet": (lambda v: f'="{v}"', ","),
+    "kept as text by a person": (lambda v: f"'{v}", ","),
 }
 
 
@@ -294,6 +319,14 @@ def test_a_stored_table_keeps_its_notations_and_its_words() -> None:
         ("1.234E3", (1234.0, None)),
         ("-$5", (-5.0, -5.0)),
         ("\u2014", (math.nan, math.nan)),
+        ("5.-", (5.0, None)),
+        ("1.250,-- €", (None, 1250.0)),
+        ("1d3", (1000.0, 1000.0)),
+        ("1.67401-102", (1.67401e-102, None)),
+        ("-0x1F", (-31.0, -31.0)),
+        ("\u0661\u066b\u0665\u0660\u0660", (1.5, None)),
+        ("\\N", (math.nan, math.nan)),
+        ("N.A.", (math.nan, math.nan)),
     ],
 )
 def test_cells(cell: str, numbers: tuple[float | None, ...]) -> None:
@@ -303,7 +336,12 @@ def test_cells(cell: str, numbers: tuple[float | None, ...]) -> None:
 
 
 @pytest.mark.parametrize(
-    "cell", ["--5", "-(5)", "5/10", "2024-01-05", "12:30", "1_000", "v5", "5 days"]
+    "cell",
+    [
+        *("--5", "-(5)", "5/10", "2024-01-05", "12:30", "1_000", "v5", "5 days", "5.-3"),
+        # Dimensions, a range, a postal code, and an address of memory.
+        *("3 x 10", "1.5 x 103", "167-177", "12.345-678", "0x7ffd5e8b1a2c3d4e"),
+    ],
 )
 def test_what_is_no_number(cell: str) -> None:
     assert read_cell(cell) is None

@@ -39,6 +39,7 @@ from shoal.inference.standalone import (
     NumberReader,
     TableError,
     check_header,
+    date_in_digits,
     distinct_cells,
     read_cell,
     to_level,
@@ -52,6 +53,9 @@ EXACT_INTEGERS = 2**53
 
 # From this share of numbers in one notation on, the other cells of a column are taken for mistakes.
 _MOSTLY = 0.8
+
+# Cells that tell what a column is.
+_FEW_CELLS = 1_000
 
 
 @dataclass(frozen=True)
@@ -434,7 +438,7 @@ def _read_texts(
     else:
         if read is None:
             refusal = _stray_cell(column, texts)
-            series = _text_column(_with_one_spelling(texts))
+            series = _with_dates_in_digits(_text_column(_with_one_spelling(texts)))
         else:
             numbers, notation = read
             series = _number_column(texts, numbers, notation.decimal if notation else ".")
@@ -507,6 +511,23 @@ def _with_one_spelling(texts: Sequence[Any]) -> Sequence[Any]:
     if len(spellings) == len(levels):
         return texts
     return [spellings.get((to_level(text) or "").lower(), text) for text in texts]
+
+
+def _with_dates_in_digits(column: pd.Series) -> pd.Series:
+    """A text column in which dates have digits for their months, if it is one of dates.
+
+    They are written so here, and not where dates are read: recorded tables keep their words.
+    """
+    texts, which = distinct_cells(column.tolist())
+    # A few cells tell most columns of words.
+    if not any(text and date_in_digits(text) for text in texts[:_FEW_CELLS]):
+        return column
+    dates = [date_in_digits(text) if text else None for text in texts]
+    is_date = np.array([date is not None for date in dates])
+    if is_date[which].sum() < _MOSTLY * column.notna().sum():
+        return column
+    written = [date or text for date, text in zip(dates, texts, strict=True)]
+    return pd.Series(np.array(written, dtype=object)[which], dtype=object)
 
 
 def _from_objects(values: list[object], name: str, column: str) -> pd.Series:

@@ -25,6 +25,7 @@ from shoal.data.encoder import NumericColumn, fit_column, skewness
 from shoal.data.feature_findings import (
     answers_in_disguise,
     copies_of_rows,
+    is_identifier,
     left_out,
     marks_of_missing,
     missing_cells,
@@ -337,6 +338,13 @@ def _amounts(examination: Examination, target: str) -> Finding:
             "look",
             f"The target {name} has only {distinct} different values, taken as amounts.",
             "choose the task classification if they are kinds",
+        )
+
+    if is_identifier(examination, examination.facts[target]):
+        return Finding(
+            "look",
+            f"The target {name} counts the rows up, as an identifier does.",
+            "choose another target, if it is one",
         )
 
     tail = _tail(examination.table[target])

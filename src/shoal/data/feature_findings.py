@@ -53,19 +53,39 @@ def left_out(examination: Examination) -> Iterator[Finding]:
 
 
 def marks_of_missing(examination: Examination) -> Iterator[Finding]:
-    """Find a value that repeats far outside all others of its column, as -999 does."""
+    """Find a value that repeats far outside all others of its column, or alone below 0."""
     for name in [*examination.features, *examination.targets]:
         column = examination.table[name]
         if not is_numeric(column):
             continue
         values = column.to_numpy(dtype=np.float64)
-        for mark, rows in _outlying_values(values[np.isfinite(values)]):
+        values = values[np.isfinite(values)]
+        places = {
+            number_text(mark): f"stands in {count_of(rows, 'row')} of {quoted(name)}, far outside "
+            "all other values"
+            for mark, rows in _outlying_values(values)
+        }
+        alone = _only_negative_value(values)
+        if alone is not None:
+            where = f"repeats, and is the only value of {quoted(name)} below 0"
+            places.setdefault(number_text(alone), where)
+        for mark, place in places.items():
             yield Finding(
                 "look",
-                f"{number_text(mark)} stands in {count_of(rows, 'row')} of {quoted(name)}, far "
-                "outside all other values: it may stand for a missing value.",
+                f"{mark} {place}: it may stand for a missing value.",
                 "leave these cells empty, if so",
             )
+
+
+def _only_negative_value(values: NDArray[np.float64]) -> float | None:
+    """-1, -9, -99 and the like, where it repeats and nothing else is below 0; else None."""
+    negative = values[values < 0]
+    others = np.unique(values[values >= 0])
+    if not _REPEATED <= len(negative) < len(values) / 2 or len(others) <= FEW_VALUES:
+        return None
+    mark = float(negative[0])
+    is_usual = mark == -1 or set(number_text(-mark)) == {"9"}
+    return mark if is_usual and (negative == mark).all() else None
 
 
 def _outlying_values(values: NDArray[np.float64]) -> Iterator[tuple[float, int]]:
@@ -139,7 +159,7 @@ def useless_columns(examination: Examination) -> Iterator[Finding]:
         )
 
     identifiers = _names(
-        facts for facts in examination.feature_facts if _is_identifier(examination, facts)
+        facts for facts in examination.feature_facts if is_identifier(examination, facts)
     )
     if identifiers:
         yield Finding(
@@ -150,7 +170,7 @@ def useless_columns(examination: Examination) -> Iterator[Finding]:
         )
 
 
-def _is_identifier(examination: Examination, facts: ColumnFacts) -> bool:
+def is_identifier(examination: Examination, facts: ColumnFacts) -> bool:
     """Whether all values differ and are words, or whole numbers that count the rows up."""
     rows = len(examination.table)
     if rows < 2 * FEW_VALUES or facts.distinct != rows:

@@ -1127,9 +1127,24 @@ def _number_to_level(number: float) -> str | None:
 MOMENT = re.compile(
     r"(?:(?P<first>\d{1,4})(?P<mark>[-/.])(?P<second>\d{1,2})(?P=mark)(?P<third>\d{1,4})"
     r"|(?P<days>-?\d{1,7}) days?)?"
-    r"(?:(?:[T ] ?\+?)?(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second_of>\d{2}(?:\.\d+)?))?"
-    r"(?: ?(?P<half>[AaPp])\.?[Mm]\.?)?(?: ?(?:Z|UTC|[+-]\d{2}:?\d{2}))?)?"
+    r"(?:(?:[T ] ?\+?)?(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second_of>\d{2}(?:[.,]\d+)?))?"
+    r"(?: ?(?P<half>[AaPp])\.?[Mm]\.?)?(?: ?(?:Z|UTC|GMT|[+-]\d{2}:?\d{2}))?)?"
 )
+# A date with the name of its month, perhaps after that of the day of the week; and a month alone.
+_NAMED_MONTH = re.compile(
+    r"(?:[A-Za-z]{3,9},? +)?(?:(?P<day>\d{1,2})(?:st|nd|rd|th)?[-/. ]+)?(?P<month>[A-Za-z]{3,9})"
+    r"[-/., ]+(?:(?P<later_day>\d{1,2})(?:st|nd|rd|th)?,? +)?"
+    r"(?P<year>\d{4}|\d\d)(?:(?:, *|:| +)(?P<time>\d.*))?"
+)
+_MONTH_OF_YEAR = re.compile(r"(?:19|20)\d\d-(?:0[1-9]|1[0-2])")
+_MONTHS = (
+    *("january", "february", "march", "april", "may", "june", "july", "august"),
+    *("september", "october", "november", "december"),
+)
+_MONTH_NUMBERS = {"sept": 9}
+for _number, _name in enumerate(_MONTHS, 1):
+    _MONTH_NUMBERS |= {_name: _number, _name[:3]: _number}
+
 # What `to_days` tells apart, and how each may be written.
 _MOMENTS = {
     "date": "2024-01-31 or 2024-01-31 12:30",
@@ -1146,8 +1161,9 @@ def to_days(text: str, day_first: bool | None = None) -> tuple[str, float] | Non
     Parameters
     ----------
     text
-        A date with or without a time of day, a time of day, or a duration. A zone such as +02:00 is
-        ignored: times are as written.
+        A date with or without a time of day, a time of day, or a duration. Months may have their
+        English names, and a month alone is its first day. A zone such as +02:00 is ignored: times
+        are as written.
     day_first
         Whether the day comes first in 3/4/2024. None: such a date cannot be read. A year of four
         digits at the beginning, and points, as in 3.4.2024, need no such knowledge.
@@ -1165,7 +1181,7 @@ def to_days(text: str, day_first: bool | None = None) -> tuple[str, float] | Non
     """
     if _USUAL_MOMENT.fullmatch(text):
         return _usual_moment(text)
-    found = MOMENT.fullmatch(text)
+    found = MOMENT.fullmatch(date_in_digits(text) or text)
     if not text or not found:
         return None
 
@@ -1181,6 +1197,31 @@ def to_days(text: str, day_first: bool | None = None) -> tuple[str, float] | Non
     if day is None:
         return None
     return "date", day + part_of_day
+
+
+def date_in_digits(text: str) -> str | None:
+    """A date with the name of a month, or a month of a year, as 2024-01-31; None for other text.
+
+    Examples
+    --------
+    >>> date_in_digits("31-Jan-2024"), date_in_digits("March 5, 2024 14:30")
+    ('2024-01-31', '2024-03-05 14:30')
+    >>> date_in_digits("2024-03"), date_in_digits("soon")
+    ('2024-03-01', None)
+    """
+    if _MONTH_OF_YEAR.fullmatch(text):
+        return f"{text}-01"
+    found = _NAMED_MONTH.fullmatch(text)
+    month = _MONTH_NUMBERS.get(found["month"].lower()) if found else None
+    if not found or not month or (found["day"] and found["later_day"]):
+        return None
+
+    day = int(found["day"] or found["later_day"] or 1)
+    # Of two digits nobody knows the century: such a date is refused, as 31.01.24 is.
+    if len(found["year"]) == 2:
+        return f"{day:02}.{month:02}.{found['year']}" if found["day"] else None
+    time = f" {found['time']}" if found["time"] else ""
+    return f"{found['year']}-{month:02}-{day:02}{time}"
 
 
 def _usual_moment(text: str) -> tuple[str, float] | None:
@@ -1199,7 +1240,7 @@ def _part_of_day(found: re.Match[str]) -> float | None:
         return 0.0
     hour = int(found["hour"])
     minute = int(found["minute"])
-    second = float(found["second_of"] or 0)
+    second = float((found["second_of"] or "0").replace(",", "."))
     if found["half"]:
         if not 1 <= hour <= 12:
             return None
@@ -1293,17 +1334,49 @@ def _is_nothing(value: object) -> bool:
 
 # Numbers in other notations
 
-# Characters that stand for those of plain numbers.
-_ALIKE = str.maketrans(
-    "\u2212\u2012\u2013\u2014\ufe63\uff0d\uff0b\uff05\u00a0\u2007\u2009\u202f\u2019",
-    "-----" + "-+%" + "    " + "'",
+# Characters that stand for those of plain numbers, and what is not seen: marks of direction, and
+# spaces of no width.
+_ALIKE_BY_PLAIN = {
+    "-": "\u2212\u2012\u2013\u2014\ufe63\uff0d",
+    "+": "\uff0b",
+    "%": "\uff05\u066a",
+    "$": "\uff04",
+    "¥": "\uffe5",
+    " ": "\u00a0\u2007\u2009\u202f",
+    "'": "\u2019\u2018\u02bc\u00b4`\u066c",
+    ",": "\uff0c",
+    ".": "\uff0e\u066b",
+    "": "\u200b\u200e\u200f\u061c\u202a\u202b\u202c\u2060\ufeff",
+}
+_ALIKE = {ord(letter): plain for plain, own in _ALIKE_BY_PLAIN.items() for letter in own}
+
+# Decimal points that group no thousands.
+_CERTAIN_POINTS = "\u066b"
+
+# What else programs write for "no value" among numbers. It is no part of MISSING_NUMBER, so that
+# recorded tables are read as they were.
+_NO_NUMBER = MISSING_NUMBER | {"\\n", "n.a.", "#na", "(null)", "1.#ind", "-1.#ind", "1.#qnan"}
+
+# What spreadsheets put around a cell that is to stay text; whole amounts as 5.- and 5,--; and whole
+# numbers in hexadecimal digits, as many as a number holds exactly.
+_KEPT_AS_TEXT = re.compile(r'="(.*)"|\'(.*[^\'])')
+_NO_CENTS = re.compile(r"(?<=\d)([.,])--?(?!\d)")
+_HEXADECIMAL = re.compile(r"([+-]?)0[xX]([\da-fA-F]{1,13})")
+
+# A power of ten behind a number, as in 1.5 x 10^3, 1.5·10³ and 1.5*^3; and one of three digits,
+# which Fortran writes without a letter.
+_SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻", "0123456789+-")
+_POWER = re.compile(
+    r"(?<=[\d.]) ?(?:(?:[x×*·⋅] ?10(?:\^|\*\*)|\*\^)(?P<plain>[+-]?\d+)"
+    r"|[x×*·⋅] ?10(?P<raised>[⁺⁻]?[⁰¹²³⁴-⁹]+))"
 )
+_LETTERLESS_POWER = re.compile(r"([+-]?\d?\.\d{4,})([+-][1-3]\d\d)")
 
 # Signs of currencies and their codes, which may stand before a number; and what may stand behind:
 # these, percent, or a unit such as kg, m2 or per day.
 _CURRENCY = (
     r"(?:[A-Z]{0,3}[$¢£¤¥\u20a0-\u20cf]|USD|EUR|GBP|CHF|JPY|CNY|INR|CAD|AUD|BRL|MXN|ZAR"
-    r"|SEK|NOK|DKK|PLN|CZK|HUF|TRY|[Kk]r\.?|R[Ss]\.?)"
+    r"|SEK|NOK|DKK|PLN|CZK|HUF|TRY|[Kk]r\.?|R[Ss]\.?|S?Fr\.?)"
 )
 # Durations in days are left to those who read dates.
 _UNIT = rf"(?!days?\b)(?:{_CURRENCY}|[%‰°″′\"]|[^\W\d_])[^\d()]{{0,15}}?[23]?"
@@ -1311,16 +1384,16 @@ _UNIT = rf"(?!days?\b)(?:{_CURRENCY}|[%‰°″′\"]|[^\W\d_])[^\d()]{{0,15}}?[
 _NUMBER_AND_UNIT = re.compile(
     rf"(?P<before>{_CURRENCY}|%)? ?(?P<opened>\()? ?(?P<sign>[+-])? ?"
     rf"(?P<inside>{_CURRENCY})? ?(?P<second_sign>[+-])?"
-    r"(?P<digits>[\d.,' ]*\d[.,]?)(?P<exponent>[eE][+-]?\d+|[dDqQ][+-]\d+)?"
-    rf" ?(?P<behind>{_UNIT})? ?(?P<closed>\))? ?(?P<last_sign>-)?"
+    r"(?P<digits>[\d.,' ]*\d[.,]?)(?P<exponent>[eEdD][+-]?\d+|[qQ][+-]\d+)?"
+    rf" ?(?P<behind>{_UNIT})? ?(?P<closed>\))? ?(?P<last_sign>[+-])?"
 )
 
 # The digits of a number, by its decimal mark. Thousands are in groups, but for India's lakhs.
 _DIGITS = {
     ".": re.compile(
-        r"(?:\d*|[1-9]\d{0,2}([,' ])\d{3}(?:\1\d{3})*|[1-9]\d?(?:,\d\d)+,\d{3})(?:\.\d*)?"
+        r"(?:\d*|(?!0)\d{1,3}([,' ])\d{3}(?:\1\d{3})*|(?!0)\d{1,2}(?:,\d\d)+,\d{3})(?:\.\d*)?"
     ),
-    ",": re.compile(r"(?:\d*|[1-9]\d{0,2}([.' ])\d{3}(?:\1\d{3})*)(?:,\d*)?"),
+    ",": re.compile(r"(?:\d*|(?!0)\d{1,3}([.' ])\d{3}(?:\1\d{3})*)(?:,\d*)?"),
 }
 _MARKS = tuple(_DIGITS)
 
@@ -1406,9 +1479,27 @@ def read_cell(cell: object) -> WrittenNumber | None:
         return None
 
     text = cell.translate(_ALIKE).strip()
-    if text in MISSING_NUMBER:
+    if text.lower() in _NO_NUMBER:
         return WrittenNumber(None, (math.nan, math.nan))
-    return _dissect(text)
+    written = _dissect(_plainer(text))
+    if written is not None and any(point in cell for point in _CERTAIN_POINTS):
+        return written._replace(values=(written.values[0], None))
+    return written
+
+
+def _plainer(text: str) -> str:
+    """A cell without what stands around numbers, and with e before exponents."""
+    kept = _KEPT_AS_TEXT.fullmatch(text)
+    if kept:
+        text = (kept[1] or kept[2] or "").strip()
+    whole = _HEXADECIMAL.fullmatch(text)
+    if whole:
+        return f"{whole[1]}{int(whole[2], 16)}"
+
+    text = _NO_CENTS.sub(r"\g<1>0", text)
+    text = _POWER.sub(lambda power: f"e{power[power.lastgroup].translate(_SUPERSCRIPTS)}", text)
+    letterless = _LETTERLESS_POWER.fullmatch(text)
+    return "e".join(letterless.groups()) if letterless else text
 
 
 def _dissect(text: str) -> WrittenNumber | None:
