@@ -314,6 +314,10 @@ def test_settings_file(tmp_path: Path) -> None:
     assert SearchSettings.parse(values).bounds == {"jump_size": (0.1, 1.0)}
     assert read_settings_file(str(file))["seed"] == 7
 
+    # Editors on Windows begin a file with a mark.
+    file.write_text("seed = 8\n", encoding="utf-8-sig")
+    assert read_settings_file(file) == {"seed": 8}
+
 
 def test_settings_files_that_cannot_be_read(tmp_path: Path) -> None:
     bad = {

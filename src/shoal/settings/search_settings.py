@@ -610,7 +610,7 @@ def read_settings_file(path: str | PathLike[str]) -> dict[str, Any]:
         When the file cannot be read, or is not TOML.
     """
     try:
-        return tomllib.loads(Path(path).read_text(encoding="utf-8"))
+        return tomllib.loads(Path(path).read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise SettingsError(
             f"Settings file {path}: {error.strerror}.", remedy="check the path"
