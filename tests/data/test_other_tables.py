@@ -90,6 +90,7 @@ def test_arrows_whole_numbers_categories_and_dates_keep_their_meaning() -> None:
 REFUSED: dict[str, tuple[Any, list[str]]] = {
     "columns of different lengths": ({"a": [1, 2], "y": [1]}, ["dict", "same length", "pandas"]),
     "dict of numbers": ({"a": 1, "y": 2}, ["dict", "columns of equal length"]),
+    "a column": (FRAME["y"], ["type Series", "it is one column"]),
     "one dimension": (np.arange(40), ["ndarray", "(40,)"]),
     "three dimensions": (np.ones((40, 2, 2)), ["ndarray", "(40, 2, 2)"]),
     "a single column of Arrow": (FRAME["y"].array, ["type"]),

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import copy
+import functools
 import hashlib
 import io
 import json
+import operator
 import struct
 import zipfile
 from collections.abc import Iterator
@@ -225,6 +227,17 @@ def test_a_model_of_impossible_size_is_refused_by_its_header(tmp_path: Path) -> 
     size = 8 * 2**28 + 2**28 + 2**28 + 1
     header = b"{'descr': '<f4', 'fortran_order': False, 'shape': (2, %d)}" % size
     assert outcome(write(tmp_path / "m", description, with_header(header))) == "refused"
+
+
+@pytest.mark.parametrize("place", [("columns", 1, "levels"), ("target", "classes")])
+def test_texts_that_stand_twice_are_refused(place: tuple[Any, ...], tmp_path: Path) -> None:
+    description, weights = model_of("class")
+    path = ("encoder", *place)
+    assert path in list(places(description))
+    texts = functools.reduce(operator.getitem, path, description)
+    doubled = changed(description, path, [texts[0], *texts[:-1]])
+    with pytest.raises(TableError, match="Expected: different texts"):
+        predict(write(tmp_path / "m", doubled, weights), ROWS)
 
 
 def test_shares_that_are_no_numbers_are_refused(tmp_path: Path) -> None:

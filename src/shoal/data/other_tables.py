@@ -83,6 +83,10 @@ def _converted(data: Any) -> pd.DataFrame | None:
     if isinstance(data, np.ndarray) and data.ndim != (1 if is_structured else 2):
         raise ValueError(f"its shape is {data.shape}, and that of a table (rows, columns)")
 
+    # Of pandas and of polars.
+    if type(data).__name__ == "Series":
+        raise ValueError("it is one column")
+
     if isinstance(data, np.ndarray | Mapping):
         return pd.DataFrame(data)
     if isinstance(data, list | tuple) and data and all(isinstance(row, Mapping) for row in data):

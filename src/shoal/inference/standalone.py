@@ -2500,6 +2500,10 @@ def is_list_of(is_right: Callable[[Any], bool], value: object) -> bool:
     return isinstance(value, list) and len(value) > 0 and all(map(is_right, value))
 
 
+def _are_different(is_right: Callable[[Any], bool], value: Any) -> bool:
+    return is_list_of(is_right, value) and len(set(value)) == len(value)
+
+
 def _is_notation(value: Any) -> bool:
     names = ("decimal", "unit", "example")
     are_known = isinstance(value, dict) and all(name in names for name in value)
@@ -2524,9 +2528,10 @@ _CYCLES_OF_DATES: _Rule = (
     f"some of {', '.join(CYCLES)}",
 )
 _LEVELS: _Rule = (
-    lambda value: is_list_of(lambda level: level is None or is_text(level), value),
-    "texts, and null for missing values",
+    lambda value: _are_different(lambda level: level is None or is_text(level), value),
+    "different texts, and null for missing values",
 )
+_CLASSES: _Rule = (lambda value: _are_different(is_text, value), "different texts")
 
 # The fields of each kind of column and of target that `encode`, `unscale` and `predict` read.
 _COLUMNS: dict[str, dict[str, _Rule]] = {
@@ -2564,7 +2569,7 @@ _LATER: dict[str, _Rule] = {
 _TARGETS: dict[str, dict[str, _Rule]] = {
     "regression": {"offset": _NUMBER, "scale": _NUMBER},
     "regressions": {"names": _TEXTS, "offsets": _NUMBERS, "scales": _NUMBERS},
-    "classification": {"classes": _TEXTS},
+    "classification": {"classes": _CLASSES},
 }
 
 
