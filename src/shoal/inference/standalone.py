@@ -1497,7 +1497,9 @@ def _plainer(text: str) -> str:
         return f"{whole[1]}{int(whole[2], 16)}"
 
     text = _NO_CENTS.sub(r"\g<1>0", text)
-    text = _POWER.sub(lambda power: f"e{power[power.lastgroup].translate(_SUPERSCRIPTS)}", text)
+    text = _POWER.sub(
+        lambda power: "e" + (power["plain"] or power["raised"]).translate(_SUPERSCRIPTS), text
+    )
     letterless = _LETTERLESS_POWER.fullmatch(text)
     return "e".join(letterless.groups()) if letterless else text
 
