@@ -240,6 +240,14 @@ def test_texts_that_stand_twice_are_refused(place: tuple[Any, ...], tmp_path: Pa
         predict(write(tmp_path / "m", doubled, weights), ROWS)
 
 
+def test_one_class_is_no_classification(tmp_path: Path) -> None:
+    description, weights = model_of("amount")
+    target = {"kind": "classification", "classes": ["a"]}
+    alone = changed(description, ("encoder", "target"), target)
+    with pytest.raises(TableError, match="two or more"):
+        predict(write(tmp_path / "m", alone, weights), ROWS)
+
+
 def test_shares_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
     description, weights = model_of("amount")
     for shares in ([float("nan"), 1.0], [0.0, 0.0], [1.0], [-1.0, 2.0], [1e308, 1e308], "ab"):

@@ -2533,7 +2533,10 @@ _LEVELS: _Rule = (
     lambda value: _are_different(lambda level: level is None or is_text(level), value),
     "different texts, and null for missing values",
 )
-_CLASSES: _Rule = (lambda value: _are_different(is_text, value), "different texts")
+_CLASSES: _Rule = (
+    lambda value: _are_different(is_text, value) and len(value) > 1,
+    "different texts, two or more",
+)
 
 # The fields of each kind of column and of target that `encode`, `unscale` and `predict` read.
 _COLUMNS: dict[str, dict[str, _Rule]] = {
