@@ -18,7 +18,7 @@ from shoal.data.column_profile import column_facts
 from shoal.data.dates import cycles_of
 from shoal.data.diagnostics import check_table
 from shoal.errors import DataError
-from shoal.inference.standalone import TableError, encode, parse_csv, to_days
+from shoal.inference.standalone import TableError, date_in_digits, encode, parse_csv, to_days
 
 DAYS = pd.date_range("2021-03-01", periods=800)
 
@@ -150,6 +150,9 @@ def test_names_of_months_are_read_in_new_tables_and_in_exported_models_alone() -
 def test_years_of_two_digits_are_refused_whatever_the_month_is_called() -> None:
     with pytest.raises(DataError, match="four digits"):
         prepare("sales", sales(DAYS.strftime("%d-%b-%y")), DataOptions("y"))
+    # A month and two digits may be a day of any year.
+    assert date_in_digits("3-JAN-23") == "03.01.23"
+    assert date_in_digits("Jan-23") is None
 
 
 def test_inputs_are_scaled_days_and_places_on_circles() -> None:
