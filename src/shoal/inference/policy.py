@@ -21,10 +21,10 @@ import json
 import math
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +38,7 @@ except ImportError:
 FORMATS = (1, 2)
 # Observations further from the mean are cut off, in deviations.
 FURTHEST = 10.0
+_End = TypeVar("_End")
 _EXPECTED = "Expected: a folder that `shoal export` wrote for a run that solves a simulation."
 
 
@@ -349,18 +350,23 @@ def _ends(about: dict[str, Any]) -> tuple[Numbers | States | None, Choice | Stre
     environment = about.get("environment")
     if environment is None:
         return None, None
-    try:
-        inputs = inputs_from_dict(environment["inputs"])
-        actions = actions_from_dict(environment["actions"])
-    except (ArithmeticError, KeyError, TypeError, ValueError) as error:
-        raise PolicyError(
-            f"model.json describes no environment ({type(error).__name__}: {error}). {_EXPECTED}"
-        ) from None
-
+    inputs = _end(environment, "inputs", inputs_from_dict)
+    actions = _end(environment, "actions", actions_from_dict)
     layers = about["layers"]
     if (inputs.size, actions.size) != (layers[0], layers[-1]):
         raise PolicyError(f"the environment in model.json does not fit the network. {_EXPECTED}")
     return inputs, actions
+
+
+def _end(environment: Any, name: str, read: Callable[[Any], _End]) -> _End:
+    """One of the ends of a network. Raises PolicyError if it is none."""
+    about = environment.get(name) if isinstance(environment, dict) else None
+    try:
+        return read(about)
+    except (ArithmeticError, KeyError, TypeError, ValueError):
+        raise PolicyError(
+            f"model.json: environment.{name} is {network.shown(about)}. {_EXPECTED}"
+        ) from None
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -79,6 +79,8 @@ _CONTROLS_IN_TEXT = "\t\n\r\v\f\x1a"
 
 _SURROGATES = re.compile("[\udc80-\udcff]+")
 _BEYOND_ASCII = re.compile("[^\x00-\x7f\udc80-\udcff]+")
+# How errors name their classes.
+_ERROR_CLASS = re.compile(r"\b\w+(?:Error|Exception): ")
 _EXPORT_AGAIN = "export the model again, and keep its files together"
 _FORMULA_START = ("=", "+", "-", "@", "\t", "\r")
 
@@ -2269,9 +2271,9 @@ def read_description(folder: Path) -> dict[str, Any]:
         description = json.loads(content)
     # Lists in lists in lists end in the latter.
     except (ValueError, RecursionError) as error:
-        raise _damaged("model.json", str(error)) from None
+        raise _damaged("model.json", reason_of(error)) from None
     if not isinstance(description, dict):
-        raise _damaged("model.json", f"it holds {_shown(description)}")
+        raise _damaged("model.json", f"it holds {shown(description)}")
     return description
 
 
@@ -2304,10 +2306,10 @@ def read_weights(folder: Path, description: Mapping[str, Any]) -> NDArray[np.flo
         raise
     # An archive that is damaged has Python and NumPy raise errors of many kinds.
     except Exception as error:
-        raise _damaged("weights.npz", f"{type(error).__name__}: {error}") from None
+        raise _damaged("weights.npz", reason_of(error)) from None
 
     if description.get("networks", len(weights)) != len(weights):
-        raise _unfitting(f"{len(weights)} networks, but {_shown(description['networks'])} expected")
+        raise _unfitting(f"{len(weights)} networks, but {shown(description['networks'])} expected")
     if not np.isfinite(weights).all():
         raise _damaged("weights.npz", "some weights are no finite numbers")
     return weights
@@ -2384,7 +2386,7 @@ def _check_kind(folder: Path, description: Mapping[str, object]) -> None:
 def _check_format(folder: Path, model_format: object) -> None:
     if model_format not in FORMATS:
         raise TableError(
-            f"{folder}: model format {_shown(model_format)}.",
+            f"{folder}: model format {shown(model_format)}.",
             expected=" or ".join(map(str, FORMATS)),
             remedy="use the predict.py exported with it",
         )
@@ -2505,7 +2507,7 @@ def _check_encoder(description: Mapping[str, Any]) -> None:
     fits = isinstance(layers, list) and len(layers) > 0 and layers[0] == width(encoder)
     if not fits or any(count != layers[-1] for count in outputs):
         raise _unfitting(
-            f"layers {_shown(layers)}, but {width(encoder)} inputs and {outputs[0]} outputs"
+            f"layers {shown(layers)}, but {width(encoder)} inputs and {outputs[0]} outputs"
         )
 
 
@@ -2535,7 +2537,7 @@ def _check_shares(shares: Any, networks: int) -> None:
 
 def _wrong(place: str, value: object, expected: str) -> TableError:
     return TableError(
-        f"model.json: {place} is {_shown(value)}.", expected=expected, remedy=_EXPORT_AGAIN
+        f"model.json: {place} is {shown(value)}.", expected=expected, remedy=_EXPORT_AGAIN
     )
 
 
@@ -2555,7 +2557,20 @@ def _damaged(name: str, why: str) -> TableError:
     )
 
 
-def _shown(value: object) -> str:
+def reason_of(error: Exception) -> str:
+    """What an error of Python or of a library says, for a message: a line, without its class.
+
+    Examples
+    --------
+    >>> reason_of(KeyError("no item named weights.npy")), reason_of(EOFError())
+    ('no item named weights.npy', 'it is damaged')
+    """
+    text = str(error.args[0] if len(error.args) == 1 else error)
+    line = _ERROR_CLASS.sub("", " ".join(text.split()))
+    return line[:200].rstrip(". ") or "it is damaged"
+
+
+def shown(value: object) -> str:
     """A value of a JSON file for a message, shortened."""
     try:
         text = ascii(value)
