@@ -253,6 +253,8 @@ def _beside(settings_file: Path, source: Any) -> Any:
 
     A relative path is first looked for beside the file.
     """
+    from shoal.system.paths import is_there
+
     if not isinstance(source, str):
         return source
 
@@ -260,6 +262,6 @@ def _beside(settings_file: Path, source: Any) -> Any:
     if ".py:" in source:
         place, colon, name = source.rpartition(":")
     neighbour = settings_file.parent / place
-    if not Path(place).is_absolute() and neighbour.exists():
+    if not Path(place).is_absolute() and is_there(neighbour):
         return f"{neighbour}{colon}{name}"
     return source

@@ -81,6 +81,8 @@ _SURROGATES = re.compile("[\udc80-\udcff]+")
 _BEYOND_ASCII = re.compile("[^\x00-\x7f\udc80-\udcff]+")
 # How errors name their classes.
 _ERROR_CLASS = re.compile(r"\b\w+(?:Error|Exception): ")
+# Characters of what a message says is wrong.
+_MOST_CHARACTERS = 600
 _EXPORT_AGAIN = "export the model again, and keep its files together"
 _FORMULA_START = ("=", "+", "-", "@", "\t", "\r")
 
@@ -134,16 +136,24 @@ class TableError(ValueError):
     """
 
     def __init__(self, problem: str, expected: str = "", remedy: str = "") -> None:
-        self.problem = problem
+        self.problem = _in_few_characters(problem)
         self.expected = expected
         self.remedy = remedy
 
-        text = problem
+        text = self.problem
         if expected:
             text += f" Expected: {expected}."
         if remedy:
             text += f" What to do: {remedy}."
         super().__init__(text)
+
+
+def _in_few_characters(text: str) -> str:
+    """A text without its middle if it is long, as names of columns may make it."""
+    if len(text) <= _MOST_CHARACTERS:
+        return text
+    half = _MOST_CHARACTERS // 2
+    return f"{text[:half]} ... {text[-half:]}"
 
 
 # Bytes -> text

@@ -23,10 +23,12 @@ from pydantic import ValidationError
 from shoal.data import Part
 from shoal.errors import CodeChangedError, SettingsError
 from shoal.genome.genome import Genome
+from shoal.inference.standalone import reason_of
 from shoal.nn.network import Network
 from shoal.numerics.philox import Key
 from shoal.settings.start import MOST_VELOCITY, SOLVER_ACTIVATIONS, SOLVERS, StartFrom, as_start
 from shoal.system.one_import import ONE_IMPORT
+from shoal.system.paths import is_there, named_path
 
 _MODEL = "model.json"
 _WEIGHTS = "weights.npz"
@@ -73,10 +75,7 @@ def pinned_start(value: Any) -> Any:
     if not isinstance(source, str) or source in SOLVERS:
         return table
 
-    path = Path(source).expanduser().absolute()
-    if path.is_dir():
-        path = path / _WEIGHTS
-    content = _read(path)
+    path, content = _read(source)
     found = hashlib.sha256(content).hexdigest()
     known = table.get("sha256")
     if known is not None and known != found:
@@ -103,12 +102,16 @@ def find_start(value: Any) -> StartFrom | None:
         ) from None
 
 
-def _read(path: Path) -> bytes:
+def _read(source: str) -> tuple[Path, bytes]:
+    """The file of weights that a user names, or whose folder is named; and its content."""
     try:
-        return path.read_bytes()
+        path = named_path(source).absolute()
+        if is_there(path) and path.is_dir():
+            path = path / _WEIGHTS
+        return path, path.read_bytes()
     except OSError as error:
         raise SettingsError(
-            f"start_from={str(path)!r}: {error.strerror}.",
+            f"start_from={source!r}: {error.strerror}.",
             expected="adam, lbfgs, a folder that `shoal export` wrote, or a file of weights",
             remedy="check the path",
         ) from None
@@ -117,7 +120,7 @@ def _read(path: Path) -> bytes:
 def _shape_beside(path: Path) -> dict[str, Any]:
     """Hidden layers and activation by the model.json beside the weights; nothing without one."""
     model = path.parent / _MODEL
-    if not model.exists():
+    if not is_there(model):
         return {}
     try:
         described = json.loads(model.read_text(encoding="utf-8"))
@@ -145,7 +148,7 @@ def _weights_in(path: Path, content: bytes) -> NDArray[np.float32]:
 
 def _no_weights(path: Path, error: Exception) -> SettingsError:
     return SettingsError(
-        f"start_from={str(path)!r} holds no network ({type(error).__name__}: {error}).",
+        f"start_from={str(path)!r} holds no network ({reason_of(error)}).",
         expected="finite weights (networks, D), as `shoal export` writes them",
         remedy="export the model again, or choose another file",
     )

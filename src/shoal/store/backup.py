@@ -34,6 +34,7 @@ from shoal.errors import StoreError
 from shoal.store.store import Store
 from shoal.store.tables import dataset, evaluation, live, metadata, run, supervisor
 from shoal.system.part_file import part_file
+from shoal.system.paths import is_file_there, is_there
 
 _log = logging.getLogger(__name__)
 
@@ -71,7 +72,7 @@ def backup(store: Store, to: Path) -> int:
         If there is a file of that name already, or none can be written.
     """
     to = to.expanduser().absolute()
-    if to.exists():
+    if is_there(to):
         raise StoreError(
             f"{to} is there already.", expected="a new file", remedy="name another, or move it away"
         )
@@ -110,7 +111,7 @@ def restore(backup_file: Path, store: Store) -> int:
     StoreError
         If the file is missing, or the store is not empty: nothing that was recorded is replaced.
     """
-    if not backup_file.is_file():
+    if not is_file_there(backup_file):
         raise StoreError(f"There is no backup {backup_file}.", remedy="check the path")
 
     known = store.runs()
