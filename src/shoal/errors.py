@@ -6,7 +6,6 @@ Every message has three parts: the offending value, what was expected, and what 
 
 from __future__ import annotations
 
-
 # Characters of a message. What users name and what files hold may be longer than a person reads.
 _MOST_CHARACTERS = 950
 _LEFT_OUT = " ... "

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import copy
 import hashlib
-import io
 import json
-import struct
-import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +14,9 @@ from hypothesis import strategies as st
 
 from shoal.inference.policy import PolicyError, load_policy
 from shoal.inference.standalone import TableError, load_model, main, predict
+from support.damaged_models import HARMFUL, REMOVED, changed, places, policy, with_header
 from support.exported_models import TARGETS, model_of, npz, write
+from support.fuzzing.targets import check_sentence
 from support.property_tests import WITH_FIXTURES
 
 ROWS = {
@@ -31,63 +28,7 @@ ROWS = {
 TABLE = "size,kind,age,sold\n1,flat,5,3/4/2023\n,tent,15,\n30,,,2024-02-29\n"
 
 
-def policy() -> tuple[dict[str, Any], bytes]:
-    """model.json as values, and weights.npz, of a policy of an environment."""
-    description = {
-        "format": 2,
-        "kind": "policy",
-        "name": "gym:Tiny-v1",
-        "layers": [2, 2],
-        "activation": "relu",
-        "environment": {
-            "inputs": {"shape": [2], "mean": [0.0, 1.0], "deviation": [1.0, 2.0]},
-            "actions": {"low": [-1.0, -1.0], "high": [1.0, 2.0], "dtype": "float32"},
-        },
-    }
-    return description, npz(np.ones((1, 6), np.float32))
-
-
-def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """The paths of all values in a JSON value."""
-    if path:
-        yield path
-    items: Any = ()
-    if isinstance(value, dict):
-        items = value.items()
-    if isinstance(value, list):
-        items = enumerate(value)
-    for key, item in items:
-        yield from places(item, (*path, key))
-
-
-def changed(value: Any, path: tuple[Any, ...], new: Any) -> Any:
-    """A copy of a JSON value with another one at a path; `REMOVED` takes it out."""
-    value = copy.deepcopy(value)
-    inner = value
-    for key in path[:-1]:
-        inner = inner[key]
-    if new is REMOVED:
-        del inner[path[-1]]
-    else:
-        inner[path[-1]] = new
-    return value
-
-
-REMOVED = object()
-HARMFUL = [
-    *(None, True, "", "x", "\ud800", [], {}, [[]], [None], 0, -1, 1, 0.5, 1e308, 10**400),
-    *(float("nan"), float("inf"), [float("nan")], [1e308, 1e308], [0, 0], [0.5], "1", "float32"),
-    *(["a"], ["a", "a"], {"kind": "numeric"}, [1, 2**40, 1], 2**40, "object", "U3", -(2**70)),
-]
 NEW = st.sampled_from([REMOVED, *HARMFUL])
-
-
-def check_sentence(error: Exception) -> None:
-    """Check that an error is one that a person can act on."""
-    text = str(error)
-    assert "\n" not in text
-    assert len(text) < 1000
-    assert "Expected: " in text
 
 
 def outcome(folder: Path) -> str:
@@ -95,7 +36,7 @@ def outcome(folder: Path) -> str:
     try:
         found = predict(folder, ROWS)
     except TableError as error:
-        check_sentence(error)
+        check_sentence(str(error))
         return "refused"
     numbers = found.values if found.probabilities is None else found.probabilities
     assert np.isfinite(numbers).all()
@@ -142,7 +83,7 @@ def test_a_policy_with_another_value_is_refused_or_acts(
             loaded.action([1.0, 2.0])
         loaded.act([1.0, 2.0])
     except PolicyError as error:
-        check_sentence(error)
+        check_sentence(str(error))
 
 
 @st.composite
@@ -184,15 +125,6 @@ def test_a_damaged_description_is_refused_or_predicts(data: st.DataObject, tmp_p
 )
 def test_text_that_is_no_description_is_refused(text: bytes, tmp_path: Path) -> None:
     assert outcome(write(tmp_path / "m", text, model_of("amount")[1])) == "refused"
-
-
-def with_header(header: bytes, version: bytes = b"\x01\x00", data: bytes = b"") -> bytes:
-    """An npz file whose array has this header."""
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        length = struct.pack("<H", len(header))
-        archive.writestr("weights.npy", b"\x93NUMPY" + version + length + header + data)
-    return buffer.getvalue()
 
 
 @pytest.mark.parametrize(

@@ -135,7 +135,8 @@ def named_genome(name: str, **genes: Any) -> Genome:
     """
     if not isinstance(name, str) or name not in _NAMED:
         raise GenomeError(
-            f"No genome is named {reprlib.repr(name)}.", expected="one of " + ", ".join(NAMED_GENOMES)
+            f"No genome is named {reprlib.repr(name)}.",
+            expected="one of " + ", ".join(NAMED_GENOMES),
         )
     return Genome.from_dict({**_NAMED[name], **genes})
 

@@ -7,7 +7,6 @@ model.json, and weights.npz.
 from __future__ import annotations
 
 import json
-import tempfile
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -19,7 +18,7 @@ from shoal.inference.policy import PolicyError, load_policy
 from shoal.inference.standalone import TableError, predict, write_predictions
 from support.damaged_models import HARMFUL, REMOVED, changed, places, policies, with_header
 from support.exported_models import TARGETS, model_of, npz, write
-from support.fuzzing.targets import Finding, Target, check_sentence, damaged
+from support.fuzzing.targets import Finding, Target, check_sentence, damaged, scratch
 
 ROWS = {
     "size": ["1", "", "30"],
@@ -44,12 +43,11 @@ def unpacked(data: bytes) -> tuple[int, bytes, bytes]:
 def run(data: bytes) -> None:
     """Load it, and use it."""
     kind, description, weights = unpacked(data)
-    with tempfile.TemporaryDirectory(prefix="shoal-fuzz-") as place:
-        folder = write(Path(place) / "m", description, weights)
-        try:
-            _act(folder) if kind else _predict(folder)
-        except (ShoalError, TableError, PolicyError) as error:
-            check_sentence(str(error))
+    folder = write(scratch() / "model", description, weights)
+    try:
+        _act(folder) if kind else _predict(folder)
+    except (ShoalError, TableError, PolicyError) as error:
+        check_sentence(str(error))
 
 
 def _predict(folder: Path) -> None:
@@ -125,7 +123,7 @@ def _other_value(description: bytes, random: Random) -> bytes:
 
 def _other_header(random: Random) -> bytes:
     """An archive whose array claims another shape, kind or order."""
-    shape = random.choice(["(2, 31)", "(2, %d)" % 10**12, "(-2, 31)", "()", "(1, 6)", "(2,)"])
+    shape = random.choice(["(2, 31)", "(2, 1000000000000)", "(-2, 31)", "()", "(1, 6)", "(2,)"])
     kind = random.choice(["<f4", ">f8", "|O", "<U9", "<i4", "<f2", "|V4", "<c8", "<M8[s]"])
     order = random.choice(["True", "False", "None"])
     header = f"{{'descr': '{kind}', 'fortran_order': {order}, 'shape': {shape}}}"
@@ -155,7 +153,5 @@ TARGET = Target(
     run,
     seeds,
     mutate,
-    modules=("shoal.inference", "zipfile"),
     words=_words(),
 )
-

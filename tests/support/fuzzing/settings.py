@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import io
 import json
-import tempfile
 from functools import cache
 from pathlib import Path
 from random import Random
@@ -26,10 +25,10 @@ from shoal.genome.genome import Genome
 from shoal.genome.presets import NAMED_GENOMES, named_genome
 from shoal.settings.search_settings import SearchSettings, read_settings_file
 from support.damaged_models import HARMFUL
-from support.fuzzing.targets import Finding, Target, check_sentence, damaged
+from support.fuzzing.targets import Finding, Target, check_sentence, damaged, scratch
 
 TABLE = "a,b,kind,when,w,y\n" + "".join(
-    f"{row},{row * 7 % 13 / 4},{'uvw'[row % 3]},2024-01-{row % 28 + 1:02},{row % 4 + 1},{row * 1.5}\n"
+    f"{row},{row * 7 % 13 / 4},{'uvw'[row % 3]},2024-01-{row % 28 + 1:02},{row % 4 + 1},{row}.5\n"
     for row in range(60)
 )
 
@@ -43,8 +42,7 @@ def run(data: bytes) -> None:
     ways = (_read_file, _read_genome, _read_command)
     way = ways[data[0] % len(ways)] if data else _read_file
     try:
-        with tempfile.TemporaryDirectory(prefix="shoal-fuzz-") as folder:
-            way(data[1:], Path(folder))
+        way(data[1:], scratch())
     except ShoalError as error:
         check_sentence(str(error))
 
@@ -203,7 +201,13 @@ decoder = "scorecard"
 same = "all"
 group = "w"
 """,
-    'target = "y"\nstart_from = "adam"\n[bounds]\nswarm_size = [4, 9]\n[choices]\nreadout = ["solved"]\n',
+    """target = "y"
+start_from = "adam"
+[bounds]
+swarm_size = [4, 9]
+[choices]
+readout = ["solved"]
+""",
 )
 _COMMANDS = (
     "--target\ny\n--drop\nwhen\n--population\n8\n--iterations\n50\n--seed\n3",
@@ -283,10 +287,5 @@ TARGET = Target(
     run,
     seeds,
     mutate,
-    modules=(
-        *("shoal.settings", "shoal.genome", "shoal.cli.run_input", "shoal.data.dataset"),
-        *("shoal.data.roles", "shoal.objectives.options", "shoal.objectives.lookup"),
-        *("shoal.export.settings_file", "tomllib"),
-    ),
     words=tuple(text.encode() for text in (*_NAMES, *VALUES[:60], "bounds.", "choices.")),
 )

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import atexit
 import re
 import resource
+import tempfile
 import time
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
 from random import Random
 
 # Of an input of less than 64 kB.
@@ -41,8 +45,6 @@ class Target:
         Sound inputs, to begin with.
     mutate
         Another input made of one, that knows what inputs are made of.
-    modules
-        Those whose branches are counted.
     words
         Texts that inputs are likely to need.
     """
@@ -51,7 +53,6 @@ class Target:
     run: Callable[[bytes], None]
     seeds: Callable[[], list[bytes]]
     mutate: Callable[[bytes, Random], bytes]
-    modules: Sequence[str]
     words: Sequence[bytes] = field(default=())
 
 
@@ -96,6 +97,14 @@ def examine(target: Target, data: bytes) -> None:
 def _most_bytes() -> int:
     """The most memory that this process has had."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+@cache
+def scratch() -> Path:
+    """A folder of this process. Each input replaces the files of the one before it."""
+    folder = tempfile.TemporaryDirectory(prefix="shoal-fuzz-")
+    atexit.register(folder.cleanup)
+    return Path(folder.name)
 
 
 def damaged(data: bytes, random: Random) -> bytes:
