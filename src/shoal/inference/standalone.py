@@ -79,8 +79,8 @@ _CONTROLS_IN_TEXT = "\t\n\r\v\f\x1a"
 
 _SURROGATES = re.compile("[\udc80-\udcff]+")
 _BEYOND_ASCII = re.compile("[^\x00-\x7f\udc80-\udcff]+")
-# How errors name their classes.
-_ERROR_CLASS = re.compile(r"\b\w+(?:Error|Exception): ")
+# What errors of libraries say to programmers: their classes, and objects by their addresses.
+_OF_PROGRAMMERS = re.compile(r"\b\w+(?:Error|Exception): |:? <[^<>]* at 0x[0-9a-f]+>")
 # Characters of what a message says is wrong.
 _MOST_CHARACTERS = 600
 _EXPORT_AGAIN = "export the model again, and keep its files together"
@@ -2568,7 +2568,7 @@ def _damaged(name: str, why: str) -> TableError:
 
 
 def reason_of(error: Exception) -> str:
-    """What an error of Python or of a library says, for a message: a line, without its class.
+    """What an error of Python or of a library says, for a message: one line for people.
 
     Examples
     --------
@@ -2576,7 +2576,7 @@ def reason_of(error: Exception) -> str:
     ('no item named weights.npy', 'it is damaged')
     """
     text = str(error.args[0] if len(error.args) == 1 else error)
-    line = _ERROR_CLASS.sub("", " ".join(text.split()))
+    line = _OF_PROGRAMMERS.sub("", " ".join(text.split()))
     return line[:200].rstrip(". ") or "it is damaged"
 
 

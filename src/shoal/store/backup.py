@@ -91,6 +91,18 @@ def backup(store: Store, to: Path) -> int:
     return runs
 
 
+def check_backup(backup_file: Path) -> None:
+    """Check that there is such a file, before a store is made for what it holds.
+
+    Raises
+    ------
+    StoreError
+        If there is none.
+    """
+    if not is_file_there(backup_file):
+        raise StoreError(f"There is no backup {backup_file}.", remedy="check the path")
+
+
 def restore(backup_file: Path, store: Store) -> int:
     """Copy a backup into a store that was never used.
 
@@ -111,9 +123,7 @@ def restore(backup_file: Path, store: Store) -> int:
     StoreError
         If the file is missing, or the store is not empty: nothing that was recorded is replaced.
     """
-    if not is_file_there(backup_file):
-        raise StoreError(f"There is no backup {backup_file}.", remedy="check the path")
-
+    check_backup(backup_file)
     known = store.runs()
     # Events outlive the runs that they tell of: a store with events was used.
     if known or store.events(limit=1):
