@@ -224,3 +224,42 @@ def test_a_model_of_an_earlier_version_predicts_the_same(target: str, tmp_path: 
     found = predict(write(tmp_path / "m", *model_of(target)), ROWS)
     numbers = found.values if found.probabilities is None else found.probabilities
     np.testing.assert_allclose(np.ravel(numbers), EARLIER[target], rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("actions", "low"), [1e308, 0.0]),
+        (("actions", "low"), [2.0, 2.0]),
+        (("actions", "dtype"), "int8"),
+        (("inputs", "mean"), [float("nan"), 0.0]),
+        (("inputs", "deviation"), [0.0, 1.0]),
+        (("inputs",), {"states": 2, "first": 10**400}),
+        (("inputs",), {"states": 2, "first": 2**70}),
+        (("inputs",), {"states": 2, "first": 0.5}),
+        (("actions",), {"choices": 2, "first": 1e308}),
+        (("actions",), {"choices": 2, "first": 2**63}),
+        (("inputs",), [0.5]),
+        ((), None),
+        ((), [1]),
+    ],
+)
+def test_a_policy_of_a_strange_environment_is_refused(
+    path: tuple[str, ...], value: Any, tmp_path: Path
+) -> None:
+    description, weights = policy()
+    folder = write(tmp_path / "m", changed(description, ("environment", *path), value), weights)
+    if value is None:
+        assert load_policy(folder).inputs is None
+        return
+    with pytest.raises(PolicyError, match=r"environment\.(inputs|actions) is ") as refused:
+        load_policy(folder)
+    check_sentence(str(refused.value))
+
+
+@pytest.mark.parametrize(("low", "high"), [(-1.7e308, 1.7e308), (-1.0, 2.0), (5.0, 5.0)])
+def test_a_policy_acts_within_any_limits(low: float, high: float, tmp_path: Path) -> None:
+    limits = {"low": [low, low], "high": [high, high], "dtype": "float64"}
+    moments = {"shape": [2], "mean": [1e308, -1e308], "deviation": [1e-300, 1e-300]}
+    action = load_policy(write(tmp_path / "m", *policy(moments, limits))).action([1.0, 2.0])
+    assert ((low <= action) & (action <= high)).all()

@@ -29,7 +29,7 @@ from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, islice, pairwise
 from pathlib import Path
-from typing import Any, BinaryIO, ClassVar, Literal, NamedTuple
+from typing import IO, Any, BinaryIO, ClassVar, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -2303,7 +2303,7 @@ def read_weights(folder: Path, description: Mapping[str, Any]) -> NDArray[np.flo
     TableError
         If the layers are none, or the file is missing, damaged or of another model.
     """
-    needed = _size_of_network(description)
+    needed = size_of_network(description)
     content = _content(folder / "weights.npz", 8 * _MAX_WEIGHTS)
 
     # Earlier versions recorded none.
@@ -2343,21 +2343,47 @@ def _content(path: Path, most: int) -> bytes:
 
 def _array(content: bytes, needed: int) -> NDArray[np.float32]:
     """The array "weights" (networks, ``needed``) of an npz file. Raises errors of many kinds."""
-    with zipfile.ZipFile(io.BytesIO(content)) as archive, archive.open("weights.npy") as file:
-        # The header first: it may claim any size.
-        if np.lib.format.read_magic(file) != (1, 0):
-            raise ValueError("another version of NumPy's format")
-        shape, is_transposed, kind = np.lib.format.read_array_header_1_0(file)
+
+    def check(shape: tuple[int, ...]) -> None:
         if len(shape) != 2 or shape[0] < 1 or shape[1] != needed:
             raise _unfitting(f"weights {shape}, but (networks, {needed}) expected")
-        if kind.kind != "f" or math.prod(shape) > _MAX_WEIGHTS:
-            raise ValueError(f"{kind} {shape}")
 
-        size = math.prod(shape) * kind.itemsize
-        # One byte more, which is not there, has the archive compare its check sum.
-        data = file.read(size + 1)
-        if len(data) != size:
-            raise ValueError("not as much data as its header says")
+    with zipfile.ZipFile(io.BytesIO(content)) as archive, archive.open("weights.npy") as file:
+        return read_array(file, check)
+
+
+def read_array(
+    file: IO[bytes], check: Callable[[tuple[int, ...]], None], kinds: str = "f"
+) -> NDArray[np.float32]:
+    """Read an array in NumPy's format. No room is made for more than the file has.
+
+    Parameters
+    ----------
+    file
+        At the beginning of the array.
+    check
+        Raises an error for a shape that will not do.
+    kinds
+        NumPy's letters for the kinds of numbers that will.
+
+    Raises
+    ------
+    Exception
+        Of many kinds, for what is damaged.
+    """
+    # The header first: it may claim any size.
+    if np.lib.format.read_magic(file) != (1, 0):
+        raise ValueError("another version of NumPy's format")
+    shape, is_transposed, kind = np.lib.format.read_array_header_1_0(file)
+    check(shape)
+    if kind.kind not in kinds or not 0 <= math.prod(shape) <= _MAX_WEIGHTS:
+        raise ValueError(f"{kind} {shape}")
+
+    size = math.prod(shape) * kind.itemsize
+    # One byte more, which is not there, has an archive compare its check sum.
+    data = file.read(size + 1)
+    if len(data) != size:
+        raise ValueError("not as much data as its header says")
 
     order: Literal["F", "C"] = "F" if is_transposed else "C"
     with np.errstate(over="ignore"):
@@ -2365,7 +2391,7 @@ def _array(content: bytes, needed: int) -> NDArray[np.float32]:
     return np.ascontiguousarray(weights)
 
 
-def _size_of_network(description: Mapping[str, Any]) -> int:
+def size_of_network(description: Mapping[str, Any]) -> int:
     """How many weights the networks of a description have. Raises TableError."""
     layers: Any = description.get("layers")
     are_widths = isinstance(layers, list) and all(

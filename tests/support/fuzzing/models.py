@@ -1,4 +1,4 @@
-"""Exported models and policies: loading, predicting, acting.
+"""Exported models and policies: loading, predicting, acting, starting a search from them.
 
 An input is a byte (0: a model of a table, 1: a policy), the length of model.json in three bytes,
 model.json, and weights.npz.
@@ -16,6 +16,7 @@ import numpy as np
 from shoal.errors import ShoalError
 from shoal.inference.policy import PolicyError, load_policy
 from shoal.inference.standalone import TableError, predict, write_predictions
+from shoal.problems.warm_start import pinned_start
 from support.damaged_models import HARMFUL, REMOVED, changed, places, policies, with_header
 from support.exported_models import TARGETS, model_of, npz, write
 from support.fuzzing.targets import Finding, Target, check_sentence, damaged, scratch
@@ -44,10 +45,11 @@ def run(data: bytes) -> None:
     """Load it, and use it."""
     kind, description, weights = unpacked(data)
     folder = write(scratch() / "model", description, weights)
-    try:
-        _act(folder) if kind else _predict(folder)
-    except (ShoalError, TableError, PolicyError) as error:
-        check_sentence(str(error))
+    for use in (_act if kind else _predict, _start):
+        try:
+            use(folder)
+        except (ShoalError, TableError, PolicyError) as error:
+            check_sentence(str(error))
 
 
 def _predict(folder: Path) -> None:
@@ -74,6 +76,13 @@ def _act(folder: Path) -> None:
     policy.choose(observation)
     if policy.actions is not None:
         policy.action(observation)
+
+
+def _start(folder: Path) -> None:
+    """Start a search from it."""
+    pinned = pinned_start(str(folder))
+    if any(width < 1 for width in pinned["hidden_layers"]):
+        raise Finding("a search would start from layers without neurons")
 
 
 def seeds() -> list[bytes]:
