@@ -396,3 +396,23 @@ def test_options_of_a_file_that_are_no_table_are_refused(
     path.write_text(f'objective = "f1"\n{setting} = {options}\n')
     with pytest.raises(SettingsError, match=r"^options=.* Expected: a table of options"):
         read_run_input({}, path)
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        ('objective = {fame = "top_share"}', "objective"),
+        ("metric = {name = 3}", "metric"),
+        ("objective = 3", "objective"),
+        ('sampler = "cmaess"\nsampler_sha256 = false', "SHA-256"),
+        ('sampler = "cmaess"\nsampler_sha256 = [1]', "SHA-256"),
+        ("start = 3", "start"),
+    ],
+)
+def test_values_of_wrong_types_in_a_file_are_refused_by_name(
+    lines: str, said: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "settings.toml"
+    path.write_text(f"{lines}\n")
+    with pytest.raises(SettingsError, match=said):
+        read_run_input({"data": "concrete"}, path)

@@ -28,7 +28,7 @@ MOST_BYTES_OF_INPUT = 16_384
 # The parts of Shoal whose branches are counted, by target. None of them is compiled by Numba.
 COUNTED = {
     "tables": ("data", "inference"),
-    "models": ("inference",),
+    "models": ("inference", "problems/warm_start"),
     "settings": ("settings", "genome", "cli/run_input", "data/dataset", "data/roles", "export"),
 }
 
