@@ -73,8 +73,7 @@ def test_a_reader_that_loses_a_cell_is_found(monkeypatch: pytest.MonkeyPatch) ->
 
     monkeypatch.setattr(tables.PieceReader, "columns_of", other)
     with pytest.raises(Finding, match="a file in pieces is another one"):
-        for seed in tables.seeds():
-            tables.run(seed)
+        tables.run(tables.seeds()[1])
 
 
 @pytest.mark.parametrize(

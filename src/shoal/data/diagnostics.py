@@ -21,7 +21,7 @@ from shoal.data.canonical import CanonicalTable, as_canonical, is_numeric
 from shoal.data.column_profile import ColumnFacts, column_facts
 from shoal.data.dataset import DataOptions, Dataset, Preset
 from shoal.data.dates import DateColumn
-from shoal.data.encoder import NumericColumn, fit_column, skewness
+from shoal.data.encoder import FLOAT32_MAX, NumericColumn, fit_column, skewness
 from shoal.data.feature_findings import (
     answers_in_disguise,
     copies_of_rows,
@@ -351,11 +351,11 @@ def _amounts(examination: Examination, target: str) -> Finding:
 
 
 def _tail(target: pd.Series) -> float:
-    """Skewness of the finite values, from a sample of them; 0 where there are none."""
+    """Skewness of the values that a search takes, from a sample of them; 0 where there are none."""
     if not is_numeric(target):
         return 0.0
     values = target.to_numpy(dtype=np.float64)
-    values = values[np.isfinite(values)]
+    values = values[np.abs(values) <= FLOAT32_MAX]
     if not len(values):
         return 0.0
     values_per_sample_value = -(-len(values) // SAMPLE)

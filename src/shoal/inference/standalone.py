@@ -73,6 +73,9 @@ _NAMED_SEPARATOR = re.compile(r'"?sep=([^\w\s"]|\t)"?[,;\t|]*', re.IGNORECASE)
 # A byte order mark stands in the middle of files that were put together.
 _INVISIBLE = "\ufeff \t"
 
+# DOS ended a file with this control character.
+_END_OF_FILE = "\x1a"
+
 # Share of control characters from which on a file is binary.
 _BINARY_SHARE = 0.01
 _CONTROLS_IN_TEXT = "\t\n\r\v\f\x1a"
@@ -407,7 +410,7 @@ def find_layout(text: str) -> Layout:
     if comments and _is_header(_text_of(comments[-1]), head, separator):
         above = above[: above.index(comments[-1])]
         start = comments[-1].start()
-    if not text[start:].strip():
+    if not text[start:].rstrip(_END_OF_FILE).strip():
         raise TableError(
             "the file is empty.",
             expected="a header and rows",
@@ -656,8 +659,7 @@ def _no_header(names: Sequence[str], what: str) -> TableError:
 
 def _read_rows(text: str, layout: Layout) -> list[list[str]]:
     rows: list[list[str]] = []
-    # DOS ended a file with a control character.
-    table = text[layout.start :].lstrip("\ufeff").rstrip("\x1a")
+    table = text[layout.start :].lstrip("\ufeff").rstrip(_END_OF_FILE)
     # Strict: a quote that is not closed is an error, and not a cell that holds half of the file.
     reader = csv.reader(
         _bounded_lines(table, rows),
@@ -933,12 +935,17 @@ class PieceReader:
         first = next(blocks, b"")
         if len(first) < self._piece_bytes // 2:
             raise UnusualFileError("it is small")
-        names, separator, body = _examine_beginning(first)
+        # Rows may be so long that a block has few of them.
+        following = next(blocks, b"")
+        while following and first.count(b"\n") < _BEGINNING_LINES:
+            first += following
+            following = next(blocks, b"")
+        names, separator, body = _examine_beginning(first, is_all=not following)
 
         pieces = []
         lengths = [0]
         rows = b""
-        for block in chain([body], blocks):
+        for block in chain([body, following], blocks):
             _check_bytes(block)
             rows += block
             if not rows:
@@ -993,11 +1000,22 @@ def _check_bytes(block: bytes) -> None:
         raise UnusualFileError("it has line ends of several kinds")
 
 
-def _examine_beginning(block: bytes) -> tuple[list[str], str, bytes]:
-    """The names and the separator of a file, and what of its first block is below the header."""
-    lines = block.split(b"\n", _BEGINNING_LINES)[:_BEGINNING_LINES]
-    end = max(sum(len(line) + 1 for line in lines), block.find(b"\n", _BEGINNING_BYTES) + 1)
-    beginning = parse_csv(decode(block[:end]))
+def _examine_beginning(block: bytes, *, is_all: bool) -> tuple[list[str], str, bytes]:
+    """The names and the separator of a file, and what of its first block is below the header.
+
+    ``is_all`` says whether the block is the whole file.
+    """
+    count = _BEGINNING_LINES
+    rows = end = 0
+    # As many rows as `parse_csv` looks at, some of which may take several lines.
+    while rows < _SEARCHED_ROWS and end < len(block):
+        lines = block.split(b"\n", count)[:count]
+        end = max(sum(len(line) + 1 for line in lines), block.find(b"\n", _BEGINNING_BYTES) + 1)
+        beginning = parse_csv(decode(block[:end]))
+        rows = min(map(len, beginning.values()), default=0)
+        count *= 2
+    if rows < _SEARCHED_ROWS and not is_all:
+        raise UnusualFileError("its rows take too many lines")
 
     header = lines[0].removeprefix(_BYTE_ORDER_MARK).decode()
     row = next(csv.reader([header], delimiter=beginning.separator, strict=True), [])
