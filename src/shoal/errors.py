@@ -6,9 +6,13 @@ Every message has three parts: the offending value, what was expected, and what 
 
 from __future__ import annotations
 
+import re
+
 # Characters of a message. What users name and what files hold may be longer than a person reads.
 _MOST_CHARACTERS = 950
 _LEFT_OUT = " ... "
+# Names may have them.
+_LINE_ENDS = re.compile("[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")
 
 
 class ShoalError(Exception):
@@ -58,8 +62,15 @@ class ShoalError(Exception):
         return (_rebuild, (type(self), self.problem, self.expected, self.remedy))
 
 
+def _written_out(found: re.Match[str]) -> str:
+    return ascii(found.group())[1:-1]
+
+
 def _fitted(parts: list[str]) -> list[str]:
-    """Parts of a message, the longest without its middle where they are too long together."""
+    """Parts of a message: in one line, and without the middle of the longest where they are too
+    long together.
+    """
+    parts = [_LINE_ENDS.sub(_written_out, part) for part in parts]
     while (excess := sum(map(len, parts)) - _MOST_CHARACTERS) > 0:
         longest = max(parts, key=len)
         half = max(_MOST_CHARACTERS // 8, (len(longest) - excess - len(_LEFT_OUT)) // 2)

@@ -121,6 +121,11 @@ def test_the_longest_part_of_a_long_message_loses_its_middle() -> None:
     assert len(str(TableError("x" * 5000, "a number", "correct it"))) < 1000
 
 
+def test_a_message_is_one_line_whatever_it_quotes() -> None:
+    error = DataError("a\nb\r\u2028c is bad.", remedy="rename a\nb")
+    assert str(error) == r"a\nb\r\u2028c is bad. What to do: rename a\nb."
+
+
 def test_a_message_of_usual_length_is_as_it_was_written() -> None:
     problem = "t: " + "x" * 500 + "."
     assert DataError(problem, expected="y" * 300).problem == problem

@@ -263,3 +263,24 @@ def test_a_policy_acts_within_any_limits(low: float, high: float, tmp_path: Path
     moments = {"shape": [2], "mean": [1e308, -1e308], "deviation": [1e-300, 1e-300]}
     action = load_policy(write(tmp_path / "m", *policy(moments, limits))).action([1.0, 2.0])
     assert ((low <= action) & (action <= high)).all()
+
+
+@pytest.mark.parametrize(
+    ("column", "fields"),
+    [
+        (0, {"fill": 1e308, "scale": 1e-300}),
+        (0, {"fill": 1e308, "mean": -1e308, "log_floor": None}),
+        (3, {"fill": 1e308}),
+        (3, {"fill": 10**300, "scale": 1}),
+        (3, {"scale": 1e-300}),
+        (3, {"mean": 1e308, "scale": 5e-324}),
+    ],
+)
+def test_a_scaling_that_no_input_survives_is_refused(
+    column: int, fields: dict[str, Any], tmp_path: Path
+) -> None:
+    description, weights = model_of("dated amount")
+    description["encoder"]["columns"][column] |= fields
+    with pytest.raises(TableError, match=rf"encoder\.columns\[{column}\]\.scale is ") as refused:
+        load_model(write(tmp_path / "m", description, weights))
+    check_sentence(str(refused.value))

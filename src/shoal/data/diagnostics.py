@@ -132,27 +132,31 @@ def check_table(
         error=refusal,
     )
 
-    findings = [
-        *_refusals(examination),
-        *_size(examination),
-        *_roles(examination),
-        *_logarithms(examination),
-        *_days(examination),
-        *_folds(examination),
-        *_target(examination),
-        *left_out(examination),
-        *notations(examination),
-        *marks_of_missing(examination),
-        *missing_cells(examination),
-        *useless_columns(examination),
-        *text_columns(examination),
-        *answers_in_disguise(examination),
-        *copies_of_rows(examination),
-        *series_in_time(examination),
-    ]
+    # Numbers that a search refuses may be too large for what is computed of them here.
+    with np.errstate(over="ignore", invalid="ignore"):
+        findings = [*_all_findings(examination)]
     # The sort is stable: findings of one status stay in the order above.
     findings.sort(key=lambda finding: _WORST_FIRST.index(finding.status))
     return Checked(tuple(findings), dataset)
+
+
+def _all_findings(examination: Examination) -> Iterator[Finding]:
+    yield from _refusals(examination)
+    yield from _size(examination)
+    yield from _roles(examination)
+    yield from _logarithms(examination)
+    yield from _days(examination)
+    yield from _folds(examination)
+    yield from _target(examination)
+    yield from left_out(examination)
+    yield from notations(examination)
+    yield from marks_of_missing(examination)
+    yield from missing_cells(examination)
+    yield from useless_columns(examination)
+    yield from text_columns(examination)
+    yield from answers_in_disguise(examination)
+    yield from copies_of_rows(examination)
+    yield from series_in_time(examination)
 
 
 def _no_features(

@@ -40,6 +40,9 @@ MAX_ROWS = 5_000_000
 MAX_ROW_CHARACTERS = 4 * 2**20
 SEPARATORS = ",;\t|"
 
+# The largest number of single precision.
+_FLOAT32_MAX = float(np.finfo(np.float32).max)
+
 # The formats of model.json that this file reads. From 2 on, numeric columns may have a
 # ``log_floor``. 3 has several targets, 4 columns that are questions, 5 columns with a ``notation``,
 # of ``truth`` values, or of dates.
@@ -1260,6 +1263,8 @@ def _day(found: re.Match[str], day_first: bool | None) -> int | None:
 
 
 _FIRST_DAY = datetime.date(1970, 1, 1).toordinal()
+# More than any text of `MOMENT` stands for.
+_FURTHEST_DAY = 1e7
 
 
 def read_days(name: str, cells: Cells, reads: str, day_first: bool | None) -> NDArray[np.float64]:
@@ -2549,6 +2554,7 @@ def _check_encoder(description: Mapping[str, Any]) -> None:
         for field_name, rule in _LATER.items():
             if field_name in column:
                 _check_field(f"encoder.columns[{number}]", column, field_name, rule)
+        _check_scaling(f"encoder.columns[{number}]", column)
 
     target: Any = encoder.get("target")
     _check_fields("encoder.target", target, _TARGETS)
@@ -2578,6 +2584,25 @@ def _check_field(place: str, values: Mapping[str, Any], name: str, rule: _Rule) 
     is_right, expected = rule
     if name not in values or not is_right(values[name]):
         raise _wrong(f"{place}.{name}", values.get(name), expected)
+
+
+def _check_scaling(place: str, column: Mapping[str, Any]) -> None:
+    """Raise TableError for a scaling that makes no single precision of what is filled in, or of
+    dates. What else is scaled is checked when it is there, as its row can be said then.
+    """
+    if column.get("fill") is None:
+        return
+    fill = float(column["fill"])
+    if column.get("log_floor") is not None:
+        fill = math.log(max(fill, column["log_floor"]))
+
+    scaled = [fill]
+    if column["kind"] == "date":
+        scaled += [-_FURTHEST_DAY, _FURTHEST_DAY]
+    for number in scaled:
+        if not abs((number - column["mean"]) / float(column["scale"])) <= _FLOAT32_MAX:
+            expected = "numbers that it makes single precision of"
+            raise _wrong(f"{place}.scale", column["scale"], expected)
 
 
 def _check_shares(shares: Any, networks: int) -> None:
