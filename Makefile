@@ -10,7 +10,7 @@ PYTHON ?= $(shell for p in python3 python3.15 python3.14 python3.13 python3.12 p
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: run test test-long parts golden schema pictures lint format-check types check clean
+.PHONY: run test test-long parts fuzz golden schema pictures lint format-check types check clean
 
 run: $(VENV)/run.stamp  ## the service and the dashboard, with a search on the Concrete data
 	@exec $(BIN)/shoal serve --demo
@@ -25,6 +25,9 @@ test-long: $(VENV)/dev.stamp  ## the long forms: all, or a part (make test-long 
 
 parts: $(VENV)/dev.stamp  ## the parts of the long forms
 	@PYTHONPATH=src:tests $(BIN)/python -m support.long_parts --list
+
+fuzz: $(VENV)/fuzz.stamp  ## strange input for an hour: make fuzz TARGET=tables MINUTES=60 (or models, settings)
+	@PYTHONPATH=src:tests $(BIN)/python -m support.fuzzing $(TARGET) $(if $(MINUTES),--minutes $(MINUTES))
 
 golden: $(VENV)/dev.stamp  ## golden values anew, after a change that is meant to change results: review the difference
 	PYTHONPATH=src:tests $(BIN)/python -m support.golden
@@ -62,3 +65,7 @@ $(VENV)/run.stamp: $(VENV)/bin/python pyproject.toml constraints.txt
 $(VENV)/dev.stamp: $(VENV)/bin/python pyproject.toml constraints.txt
 	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	@touch $(VENV)/run.stamp $@
+
+$(VENV)/fuzz.stamp: $(VENV)/dev.stamp
+	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,fuzz]'
+	@touch $(VENV)/run.stamp $(VENV)/dev.stamp $@

@@ -6,6 +6,14 @@ Every message has three parts: the offending value, what was expected, and what 
 
 from __future__ import annotations
 
+import re
+
+# Characters of a message. What users name and what files hold may be longer than a person reads.
+_MOST_CHARACTERS = 950
+_LEFT_OUT = " ... "
+# Names may have them.
+_LINE_ENDS = re.compile("[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")
+
 
 class ShoalError(Exception):
     """The base of every error that is the user's to mend.
@@ -38,21 +46,37 @@ class ShoalError(Exception):
     exit_code = 2
 
     def __init__(self, problem: str, *, expected: str = "", remedy: str = "") -> None:
-        self.problem = problem
-        self.expected = expected
-        self.remedy = remedy
+        parts = _fitted([problem, expected, remedy])
+        self.problem, self.expected, self.remedy = parts
 
-        parts = [problem]
+        parts = [self.problem]
         if expected:
-            parts.append(f"Expected: {expected}.")
+            parts.append(f"Expected: {self.expected}.")
         if remedy:
-            parts.append(f"What to do: {remedy}.")
+            parts.append(f"What to do: {self.remedy}.")
         super().__init__(" ".join(parts))
 
     def __reduce__(self) -> tuple[object, ...]:
         # Errors cross process borders. The default would call __init__ with the joined text as the
         # problem.
         return (_rebuild, (type(self), self.problem, self.expected, self.remedy))
+
+
+def _written_out(found: re.Match[str]) -> str:
+    return ascii(found.group())[1:-1]
+
+
+def _fitted(parts: list[str]) -> list[str]:
+    """Parts of a message: in one line, and without the middle of the longest where they are too
+    long together.
+    """
+    parts = [_LINE_ENDS.sub(_written_out, part) for part in parts]
+    while (excess := sum(map(len, parts)) - _MOST_CHARACTERS) > 0:
+        longest = max(parts, key=len)
+        half = max(_MOST_CHARACTERS // 8, (len(longest) - excess - len(_LEFT_OUT)) // 2)
+        shorter = f"{longest[:half]}{_LEFT_OUT}{longest[-half:]}"
+        parts = [shorter if part is longest else part for part in parts]
+    return parts
 
 
 def _rebuild(kind: type[ShoalError], problem: str, expected: str, remedy: str) -> ShoalError:

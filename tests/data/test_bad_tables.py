@@ -50,6 +50,8 @@ def column(make: Callable[[int], object], name: str = "b") -> str:
 REFUSED: dict[str, tuple[str | bytes, list[str]]] = {
     "empty": ("", ["empty"]),
     "blank lines only": ("\n\n \n", ["empty"]),
+    "the end of a file of DOS only": ("\x1a", ["empty"]),
+    "blanks before it": ("\ufeff \n\x1a\x1a", ["empty"]),
     "blank first row": (",,\n" + table(), ["row 1 is blank", "remove the lines above"]),
     "header only": ("a,b,y\n", ["0 rows", "at least 10"]),
     "one row": ("a,b,y\n1,2,3\n", ["1 row below", "at least 10"]),

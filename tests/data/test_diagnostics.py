@@ -320,3 +320,15 @@ def test_loading_and_checking_agree_on_the_bundled_table() -> None:
     checked = check_table("concrete", dataset.source, "compressive_strength")
     assert checked.dataset is not None
     np.testing.assert_array_equal(checked.dataset.train.x, dataset.train.x)
+
+
+@pytest.mark.parametrize("largest", [1e39, 1e200, 1.7e308, -1.7e308])
+def test_a_target_beyond_single_precision_is_one_bad_finding(largest: float) -> None:
+    ordinary = np.linspace(0, 9, 33)
+    y = [*ordinary, *[largest] * 3, *[-largest] * 3, largest / 2]
+    frame = pd.DataFrame({"a": range(40), "y": y, "b": [*y[20:], *y[:20]]})
+    found = check_table("t", frame, "y").findings
+    assert next(finding.what for finding in found if finding.status == "bad").endswith(
+        "is too large. Expected: numbers within ±3.4e+38."
+    )
+    assert not any("long tail" in finding.what for finding in found)

@@ -44,6 +44,7 @@ def short_beginning(monkeypatch: pytest.MonkeyPatch) -> None:
     """A few rows are enough to begin with, so that files of 100 rows have pieces."""
     monkeypatch.setattr(standalone, "_BEGINNING_BYTES", 100)
     monkeypatch.setattr(standalone, "_BEGINNING_LINES", 6)
+    monkeypatch.setattr(standalone, "_SEARCHED_ROWS", 4)
 
 
 CELLS: dict[str, Callable[[Random], str]] = {
@@ -167,18 +168,50 @@ UNUSUAL = {
 }
 
 
+def outcome(read_it: Callable[[], Any]) -> Any:
+    """What is read, or what is wrong with it."""
+    try:
+        columns = read_it()
+    except TableError as error:
+        return str(error)
+    return {name: [*cells] for name, cells in columns.items()}
+
+
+@pytest.mark.parametrize("reader", READERS)
+@pytest.mark.parametrize("end", ["\n\n", "\r\n\r\n", "\n\r\n"])
+def test_doubled_line_ends_are_no_rows(reader: type[PieceReader], end: str) -> None:
+    data = end.join(["a,b", *(f"{row},{row * 2}" for row in range(300)), ""]).encode()
+    found = standalone.read_csv(io.BytesIO(data), reader(PIECE))
+    assert len(found["a"]) == 300
+    assert outcome(lambda: found) == parse_csv(decode(data))
+
+
+# Row 4 says what is wrong; one begins that is a few lines, or longer than a piece.
+LATE = {
+    "the header is a row, which is long": [f"{'p' * 400},q"] * 2 + [f"x,{'q' * 400}", "x,y"],
+    "the header is a row, of several lines": ['"p\n\n\np",q'] * 3 + ["x,y"],
+    "units below the header, and long rows": ["kg,m"] + [f"{'7' * 400},1"] * 8,
+}
+
+
+@pytest.mark.parametrize("reader", READERS)
+@pytest.mark.parametrize("what", LATE)
+def test_as_many_rows_are_looked_at_as_in_the_whole_file(
+    what: str, reader: type[PieceReader], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(standalone, "_SNIFFED_ROWS", 4)
+    data = "\n".join(["x,y", *LATE[what], *["5,6"] * 200, ""]).encode()
+    whole = outcome(lambda: parse_csv(decode(data)))
+    assert "Expected: " in whole
+    assert outcome(lambda: standalone.read_csv(io.BytesIO(data), reader(PIECE))) == whole
+
+
 @pytest.mark.parametrize("reader", READERS)
 @pytest.mark.parametrize("what", UNUSUAL)
 def test_what_is_unusual_is_read_as_a_whole(reader: type[PieceReader], what: str) -> None:
     data = usual_file() + UNUSUAL[what]
     with pytest.raises(UnusualFileError):
         reader(PIECE).read(io.BytesIO(data))
-
-    def outcome(read_it: Callable[[], Any]) -> Any:
-        try:
-            return read_it()
-        except TableError as error:
-            return str(error)
 
     whole = outcome(lambda: parse_csv(decode(data)))
     assert outcome(lambda: standalone.read_csv(io.BytesIO(data), reader(PIECE))) == whole

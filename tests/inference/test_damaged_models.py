@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import copy
 import functools
 import hashlib
-import io
 import json
 import operator
-import struct
-import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +16,9 @@ from hypothesis import strategies as st
 
 from shoal.inference.policy import PolicyError, load_policy
 from shoal.inference.standalone import TableError, load_model, main, predict
+from support.damaged_models import HARMFUL, REMOVED, changed, places, policy, with_header
 from support.exported_models import TARGETS, model_of, npz, write
+from support.fuzzing.targets import check_sentence
 from support.property_tests import WITH_FIXTURES
 
 ROWS = {
@@ -33,63 +30,7 @@ ROWS = {
 TABLE = "size,kind,age,sold\n1,flat,5,3/4/2023\n,tent,15,\n30,,,2024-02-29\n"
 
 
-def policy() -> tuple[dict[str, Any], bytes]:
-    """model.json as values, and weights.npz, of a policy of an environment."""
-    description = {
-        "format": 2,
-        "kind": "policy",
-        "name": "gym:Tiny-v1",
-        "layers": [2, 2],
-        "activation": "relu",
-        "environment": {
-            "inputs": {"shape": [2], "mean": [0.0, 1.0], "deviation": [1.0, 2.0]},
-            "actions": {"low": [-1.0, -1.0], "high": [1.0, 2.0], "dtype": "float32"},
-        },
-    }
-    return description, npz(np.ones((1, 6), np.float32))
-
-
-def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """The paths of all values in a JSON value."""
-    if path:
-        yield path
-    items: Any = ()
-    if isinstance(value, dict):
-        items = value.items()
-    if isinstance(value, list):
-        items = enumerate(value)
-    for key, item in items:
-        yield from places(item, (*path, key))
-
-
-def changed(value: Any, path: tuple[Any, ...], new: Any) -> Any:
-    """A copy of a JSON value with another one at a path; `REMOVED` takes it out."""
-    value = copy.deepcopy(value)
-    inner = value
-    for key in path[:-1]:
-        inner = inner[key]
-    if new is REMOVED:
-        del inner[path[-1]]
-    else:
-        inner[path[-1]] = new
-    return value
-
-
-REMOVED = object()
-HARMFUL = [
-    *(None, True, "", "x", "\ud800", [], {}, [[]], [None], 0, -1, 1, 0.5, 1e308, 10**400),
-    *(float("nan"), float("inf"), [float("nan")], [1e308, 1e308], [0, 0], [0.5], "1", "float32"),
-    *(["a"], ["a", "a"], {"kind": "numeric"}, [1, 2**40, 1], 2**40, "object", "U3", -(2**70)),
-]
 NEW = st.sampled_from([REMOVED, *HARMFUL])
-
-
-def check_sentence(error: Exception) -> None:
-    """Check that an error is one that a person can act on."""
-    text = str(error)
-    assert "\n" not in text
-    assert len(text) < 1000
-    assert "Expected: " in text
 
 
 def outcome(folder: Path) -> str:
@@ -97,7 +38,7 @@ def outcome(folder: Path) -> str:
     try:
         found = predict(folder, ROWS)
     except TableError as error:
-        check_sentence(error)
+        check_sentence(str(error))
         return "refused"
     numbers = found.values if found.probabilities is None else found.probabilities
     assert np.isfinite(numbers).all()
@@ -144,7 +85,7 @@ def test_a_policy_with_another_value_is_refused_or_acts(
             loaded.action([1.0, 2.0])
         loaded.act([1.0, 2.0])
     except PolicyError as error:
-        check_sentence(error)
+        check_sentence(str(error))
 
 
 @st.composite
@@ -186,15 +127,6 @@ def test_a_damaged_description_is_refused_or_predicts(data: st.DataObject, tmp_p
 )
 def test_text_that_is_no_description_is_refused(text: bytes, tmp_path: Path) -> None:
     assert outcome(write(tmp_path / "m", text, model_of("amount")[1])) == "refused"
-
-
-def with_header(header: bytes, version: bytes = b"\x01\x00", data: bytes = b"") -> bytes:
-    """An npz file whose array has this header."""
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        length = struct.pack("<H", len(header))
-        archive.writestr("weights.npy", b"\x93NUMPY" + version + length + header + data)
-    return buffer.getvalue()
 
 
 @pytest.mark.parametrize(
@@ -313,3 +245,63 @@ def test_a_model_of_an_earlier_version_predicts_the_same(target: str, tmp_path: 
     found = predict(write(tmp_path / "m", *model_of(target)), ROWS)
     numbers = found.values if found.probabilities is None else found.probabilities
     np.testing.assert_allclose(np.ravel(numbers), EARLIER[target], rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("actions", "low"), [1e308, 0.0]),
+        (("actions", "low"), [2.0, 2.0]),
+        (("actions", "dtype"), "int8"),
+        (("inputs", "mean"), [float("nan"), 0.0]),
+        (("inputs", "deviation"), [0.0, 1.0]),
+        (("inputs",), {"states": 2, "first": 10**400}),
+        (("inputs",), {"states": 2, "first": 2**70}),
+        (("inputs",), {"states": 2, "first": 0.5}),
+        (("actions",), {"choices": 2, "first": 1e308}),
+        (("actions",), {"choices": 2, "first": 2**63}),
+        (("inputs",), [0.5]),
+        ((), None),
+        ((), [1]),
+    ],
+)
+def test_a_policy_of_a_strange_environment_is_refused(
+    path: tuple[str, ...], value: Any, tmp_path: Path
+) -> None:
+    description, weights = policy()
+    folder = write(tmp_path / "m", changed(description, ("environment", *path), value), weights)
+    if value is None:
+        assert load_policy(folder).inputs is None
+        return
+    with pytest.raises(PolicyError, match=r"environment\.(inputs|actions) is ") as refused:
+        load_policy(folder)
+    check_sentence(str(refused.value))
+
+
+@pytest.mark.parametrize(("low", "high"), [(-1.7e308, 1.7e308), (-1.0, 2.0), (5.0, 5.0)])
+def test_a_policy_acts_within_any_limits(low: float, high: float, tmp_path: Path) -> None:
+    limits = {"low": [low, low], "high": [high, high], "dtype": "float64"}
+    moments = {"shape": [2], "mean": [1e308, -1e308], "deviation": [1e-300, 1e-300]}
+    action = load_policy(write(tmp_path / "m", *policy(moments, limits))).action([1.0, 2.0])
+    assert ((low <= action) & (action <= high)).all()
+
+
+@pytest.mark.parametrize(
+    ("column", "fields"),
+    [
+        (0, {"fill": 1e308, "scale": 1e-300}),
+        (0, {"fill": 1e308, "mean": -1e308, "log_floor": None}),
+        (3, {"fill": 1e308}),
+        (3, {"fill": 10**300, "scale": 1}),
+        (3, {"scale": 1e-300}),
+        (3, {"mean": 1e308, "scale": 5e-324}),
+    ],
+)
+def test_a_scaling_that_no_input_survives_is_refused(
+    column: int, fields: dict[str, Any], tmp_path: Path
+) -> None:
+    description, weights = model_of("dated amount")
+    description["encoder"]["columns"][column] |= fields
+    with pytest.raises(TableError, match=rf"encoder\.columns\[{column}\]\.scale is ") as refused:
+        load_model(write(tmp_path / "m", description, weights))
+    check_sentence(str(refused.value))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -21,12 +22,16 @@ from shoal.problems.evaluation import Task
 from shoal.problems.own_code import pin_settings
 from shoal.problems.registry import make_problem
 from shoal.problems.table import TableProblem
+from shoal.problems.warm_start import find_start
 from shoal.pso.engines import get_engine
 from shoal.pso.swarm import initial_state, losses_of
 from shoal.replay.verify import verify
 from shoal.settings.search_settings import SearchSettings
 from shoal.store import Owner, Store, open_store
+from support.damaged_models import with_header
+from support.exported_models import npz, write
 from support.fakes import HereExecutor
+from support.fuzzing.targets import check_sentence
 
 GENOME = shoal.Genome(
     swarm_size=7, hidden_layers=(4,), activation="tanh", max_velocity=0.05, bias_scale=0.02
@@ -262,6 +267,34 @@ def test_what_is_no_start_is_refused_before_anything_starts(
     with pytest.raises(SettingsError, match=words) as raised:
         make_problem(waves(), parsed(**{**settings, "start_from": start}))
     assert raised.value.exit_code == 2
+
+
+HEADER = b"{'fortran_order': False, 'descr': %b}"
+DAMAGE: dict[str, tuple[bytes, bytes]] = {
+    "no archive": (b"{}", b"PK\x03\x04junk"),
+    "an empty array": (b"{}", with_header(HEADER % b"'<f4', 'shape': (0, 3)")),
+    "a claim of terabytes": (b"{}", with_header(HEADER % b"'<f4', 'shape': (9, 999999999999)")),
+    "a claim of a gigabyte": (b"{}", with_header(HEADER % b"'<f4', 'shape': (1, 268435456)")),
+    "objects": (b"{}", with_header(HEADER % b"'|O', 'shape': (1, 3)")),
+    "complex numbers": (b"{}", with_header(HEADER % b"'<c8', 'shape': (1, 3)", data=bytes(24))),
+    "too large numbers": (b"{}", npz(np.full((1, 3), 1e300))),
+    "a header that is code": (b"{}", with_header(b"__import__('os').abort()")),
+    "lists in lists": (b"[" * 100_000, npz(np.zeros((1, 3)))),
+    "layers that are none": (b'{"layers": 5, "activation": "relu"}', npz(np.zeros((1, 3)))),
+    "no activation": (b'{"layers": [2, 1]}', npz(np.zeros((1, 3)))),
+}
+
+
+@pytest.mark.parametrize("what", DAMAGE)
+def test_a_damaged_network_is_no_start(what: str, tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="holds no network") as raised:
+        find_start(str(write(tmp_path / "m", *DAMAGE[what])))
+    check_sentence(str(raised.value))
+
+
+def test_a_device_is_no_start() -> None:
+    with pytest.raises(SettingsError, match="It is no file"):
+        find_start(os.devnull)
 
 
 def test_a_genome_with_another_activation_is_refused() -> None:

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from shoal.cli.run_input import read_run_input
 from shoal.errors import GenomeError, SettingsError, ShoalError
 from shoal.genome.genes import NEUTRAL
 from shoal.objectives.losses import LOSSES
@@ -388,3 +389,34 @@ def test_workers_have_a_bound_that_recorded_runs_do_not_have() -> None:
             SearchSettings.parse({"workers": many})
     recorded = {**SearchSettings().to_dict(), "workers": 5000}
     assert SearchSettings.recorded(recorded).workers == 5000
+
+
+@pytest.mark.parametrize("options", ["1979-05-27", "5", "true", '"x"', "[1, 2]", "[[]]"])
+@pytest.mark.parametrize("setting", ["options", "objective_options"])
+def test_options_of_a_file_that_are_no_table_are_refused(
+    setting: str, options: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "settings.toml"
+    path.write_text(f'objective = "f1"\n{setting} = {options}\n')
+    with pytest.raises(SettingsError, match=r"^options=.* Expected: a table of options"):
+        read_run_input({}, path)
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        ('objective = {fame = "top_share"}', "objective"),
+        ("metric = {name = 3}", "metric"),
+        ("objective = 3", "objective"),
+        ('sampler = "cmaess"\nsampler_sha256 = false', "SHA-256"),
+        ('sampler = "cmaess"\nsampler_sha256 = [1]', "SHA-256"),
+        ("start = 3", "start"),
+    ],
+)
+def test_values_of_wrong_types_in_a_file_are_refused_by_name(
+    lines: str, said: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "settings.toml"
+    path.write_text(f"{lines}\n")
+    with pytest.raises(SettingsError, match=said):
+        read_run_input({"data": "concrete"}, path)

@@ -11,6 +11,7 @@ import typer
 from shoal.cli.options import JsonOption, RunArgument, StoreOption
 from shoal.cli.terminal import echo
 from shoal.errors import ModelError, SettingsError
+from shoal.system.paths import is_file_there, is_there
 
 if TYPE_CHECKING:
     from shoal.presentation.shown_loss import ShownLoss
@@ -98,7 +99,7 @@ def play(
 
 def _check_folder(option: str, file: Path) -> None:
     """Raise `SettingsError` where a file's folder does not exist."""
-    if not file.parent.is_dir():
+    if not is_there(file.parent):
         raise SettingsError(
             f"{option} {file}: there is no folder {file.parent}.",
             remedy="make it, or choose another",
@@ -211,11 +212,11 @@ def predict(
     from shoal.data.table_io import read_cells
     from shoal.inference import standalone
 
-    if not data.is_file() and str(data) != "concrete":
+    if not is_file_there(data) and str(data) != "concrete":
         raise ModelError(
             f"{data} is not a file.", expected="a CSV or Parquet file", remedy="check the path"
         )
-    if out.exists() and data.exists() and out.samefile(data):
+    if is_there(out) and is_there(data) and out.samefile(data):
         raise ModelError(f"--out {out} is the table itself.", remedy="choose another name")
 
     # What an error is about: first the model, then the table.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import reprlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -190,6 +191,13 @@ def read_options(option: str, given: Any) -> dict[str, Any]:
 
     if isinstance(given, dict):
         return given
+    are_texts = isinstance(given, list | tuple) and all(isinstance(text, str) for text in given)
+    if not are_texts:
+        raise SettingsError(
+            f"options={reprlib.repr(given)}.",
+            expected="a table of options, as in options.penalty = 9",
+            remedy="write one, or leave it out",
+        )
 
     options: dict[str, Any] = {}
     for text in given:
@@ -253,6 +261,8 @@ def _beside(settings_file: Path, source: Any) -> Any:
 
     A relative path is first looked for beside the file.
     """
+    from shoal.system.paths import is_there
+
     if not isinstance(source, str):
         return source
 
@@ -260,6 +270,6 @@ def _beside(settings_file: Path, source: Any) -> Any:
     if ".py:" in source:
         place, colon, name = source.rpartition(":")
     neighbour = settings_file.parent / place
-    if not Path(place).is_absolute() and neighbour.exists():
+    if not Path(place).is_absolute() and is_there(neighbour):
         return f"{neighbour}{colon}{name}"
     return source

@@ -46,8 +46,10 @@ def restore(
 ) -> None:
     """Copy a backup into a store that has no run: a new file, or an empty PostgreSQL database."""
     from shoal.store import open_store
+    from shoal.store.backup import check_backup
     from shoal.store.backup import restore as restore_into
 
+    check_backup(file)
     with open_store(store) as opened:
         copied_runs = restore_into(file, opened)
         address = opened.url

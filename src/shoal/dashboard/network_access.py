@@ -27,6 +27,7 @@ from shoal.auth import (
 )
 from shoal.auth.sessions import SessionManager
 from shoal.errors import SettingsError
+from shoal.system.paths import is_file_there
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 EVERYWHERE = ("0.0.0.0", "::")
@@ -140,7 +141,7 @@ def _check_certificate(certificate: Path | None, key: Path | None) -> None:
     for file in (certificate, key):
         if file is None:
             continue
-        if not (file.is_file() and os.access(file, os.R_OK)):
+        if not (is_file_there(file) and os.access(file, os.R_OK)):
             raise SettingsError(
                 f"{file} is not a file that can be read.", remedy="check --tls-cert and --tls-key"
             )

@@ -7,6 +7,7 @@ behind a closing quote or for ``nan(1)``, Python reads.
 from __future__ import annotations
 
 import csv
+import re
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from shoal.inference.standalone import CompactCells, PieceReader, UnusualFileErr
 # A column is tried by its first cells. The different ones are numbered in a byte.
 _SOME_CELLS = 1_000
 _FEW_DIFFERENT = 255
+_BLANK_LINE = re.compile(rb"(?:\A|\n)\r?\n")
 
 
 class ArrowCells(CompactCells):
@@ -82,6 +84,10 @@ class ArrowReader(PieceReader):
         # Python alone refuses what stands between a closing quote and the next cell.
         if b'"' in rows:
             return super().columns_of(rows, separator, width)
+
+        # Arrow makes rows of blank lines.
+        if _BLANK_LINE.search(rows):
+            raise UnusualFileError("a line is blank")
 
         names = [str(number) for number in range(width)]
         try:

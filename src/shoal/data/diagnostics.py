@@ -21,7 +21,7 @@ from shoal.data.canonical import CanonicalTable, as_canonical, is_numeric
 from shoal.data.column_profile import ColumnFacts, column_facts
 from shoal.data.dataset import DataOptions, Dataset, Preset
 from shoal.data.dates import DateColumn
-from shoal.data.encoder import NumericColumn, fit_column, skewness
+from shoal.data.encoder import FLOAT32_MAX, NumericColumn, fit_column, skewness
 from shoal.data.feature_findings import (
     answers_in_disguise,
     copies_of_rows,
@@ -133,27 +133,31 @@ def check_table(
         error=refusal,
     )
 
-    findings = [
-        *_refusals(examination),
-        *_size(examination),
-        *_roles(examination),
-        *_logarithms(examination),
-        *_days(examination),
-        *_folds(examination),
-        *_target(examination),
-        *left_out(examination),
-        *notations(examination),
-        *marks_of_missing(examination),
-        *missing_cells(examination),
-        *useless_columns(examination),
-        *text_columns(examination),
-        *answers_in_disguise(examination),
-        *copies_of_rows(examination),
-        *series_in_time(examination),
-    ]
+    # Numbers that a search refuses may be too large for what is computed of them here.
+    with np.errstate(over="ignore", invalid="ignore"):
+        findings = [*_all_findings(examination)]
     # The sort is stable: findings of one status stay in the order above.
     findings.sort(key=lambda finding: _WORST_FIRST.index(finding.status))
     return Checked(tuple(findings), dataset)
+
+
+def _all_findings(examination: Examination) -> Iterator[Finding]:
+    yield from _refusals(examination)
+    yield from _size(examination)
+    yield from _roles(examination)
+    yield from _logarithms(examination)
+    yield from _days(examination)
+    yield from _folds(examination)
+    yield from _target(examination)
+    yield from left_out(examination)
+    yield from notations(examination)
+    yield from marks_of_missing(examination)
+    yield from missing_cells(examination)
+    yield from useless_columns(examination)
+    yield from text_columns(examination)
+    yield from answers_in_disguise(examination)
+    yield from copies_of_rows(examination)
+    yield from series_in_time(examination)
 
 
 def _no_features(
@@ -359,11 +363,11 @@ def _amounts(examination: Examination, target: str) -> Finding:
 
 
 def _tail(target: pd.Series) -> float:
-    """Skewness of the finite values, from a sample of them; 0 where there are none."""
+    """Skewness of the values that a search takes, from a sample of them; 0 where there are none."""
     if not is_numeric(target):
         return 0.0
     values = target.to_numpy(dtype=np.float64)
-    values = values[np.isfinite(values)]
+    values = values[np.abs(values) <= FLOAT32_MAX]
     if not len(values):
         return 0.0
     values_per_sample_value = -(-len(values) // SAMPLE)

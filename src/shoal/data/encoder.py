@@ -41,7 +41,7 @@ QUESTIONED_PERCENT = (10, 25, 50, 75, 90)
 # A float64 holds every integer below this one.
 _EXACT_INTEGERS = 2**53
 
-_FLOAT32_MAX = float(np.finfo(np.float32).max)
+FLOAT32_MAX = float(np.finfo(np.float32).max)
 
 
 @dataclass(frozen=True, slots=True)
@@ -572,12 +572,12 @@ def finite_numbers(name: str, series: pd.Series) -> NDArray[np.float64]:
         For infinity, and for what is beyond the range of a float32.
     """
     values = series.to_numpy(dtype=np.float64)
-    too_large = np.flatnonzero(np.abs(values) > _FLOAT32_MAX)
+    too_large = np.flatnonzero(np.abs(values) > FLOAT32_MAX)
     if len(too_large):
         row = too_large[0]
         raise DataError(
             f"{name}: row {row + 2}, column {series.name!r}: {values[row]:g} is too large.",
-            expected=f"numbers within ±{_FLOAT32_MAX:.3g}",
+            expected=f"numbers within ±{FLOAT32_MAX:.3g}",
             remedy="correct or remove the row",
         )
     return values

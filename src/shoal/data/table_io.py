@@ -37,6 +37,7 @@ from shoal.inference.standalone import (
     TableError,
     TextTable,
     read_csv,
+    reason_of,
 )
 
 _log = logging.getLogger(__name__)
@@ -222,7 +223,8 @@ def to_parquet(table: CanonicalTable | pd.DataFrame, *, with_messages: bool = Fa
     except (ValueError, TypeError) as error:
         # pyarrow's own errors are kinds of these two.
         raise DataError(
-            f"table: it cannot be stored ({error}).", remedy="remove what is not text or numbers"
+            f"table: it cannot be stored ({reason_of(error)}).",
+            remedy="remove what is not text or numbers",
         ) from error
     return buffer.getvalue()
 
@@ -350,9 +352,8 @@ def not_enough_memory(name: str) -> DataError:
 
 
 def _damaged_parquet(name: str, error: Exception) -> DataError:
-    detail = f"{type(error).__name__}: {str(error)[:200]}"
     return DataError(
-        f"{name}: the Parquet file is damaged or not one ({detail}).",
+        f"{name}: the Parquet file is damaged or not one ({reason_of(error)}).",
         expected="a whole Parquet file",
         remedy="write the file again, or use CSV",
     )

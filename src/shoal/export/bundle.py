@@ -39,6 +39,7 @@ from shoal.problems.evaluation import Evaluation
 from shoal.problems.table import TableProblem, as_table
 from shoal.replay.episodes import Episode, champion_episode, record_episode
 from shoal.store import RunView, Store
+from shoal.system.paths import is_there
 from shoal.tuning.champion import Champion
 
 _log = logging.getLogger(__name__)
@@ -87,9 +88,9 @@ def export_run(
         cannot be written.
     """
     target = Path(to)
-    if target.exists() and not target.is_dir():
+    if is_there(target) and not target.is_dir():
         raise StoreError(f"{target} is a file.", expected="a folder", remedy="choose another name")
-    if target.is_dir() and any(target.iterdir()) and not force:
+    if is_there(target) and any(target.iterdir()) and not force:
         raise StoreError(
             f"The folder {target} is not empty.", remedy="choose another one, or add --force"
         )

@@ -187,10 +187,7 @@ class Genome:
             known = ", ".join(cls.__dataclass_fields__)
             raise GenomeError(f"Unknown gene {unknown[0]!r}.", expected=f"one of {known}")
 
-        fields = dict(values)
-        if "hidden_layers" in fields:
-            fields["hidden_layers"] = tuple(fields["hidden_layers"])
-        return cls(**fields)
+        return cls(**values)
 
     @property
     def hash(self) -> str:

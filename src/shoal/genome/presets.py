@@ -133,9 +133,10 @@ def named_genome(name: str, **genes: Any) -> Genome:
     >>> named_genome("spso2007", hidden_layers=(8,)).swarm_size
     40
     """
-    if name not in _NAMED:
+    if not isinstance(name, str) or name not in _NAMED:
         raise GenomeError(
-            f"No genome is named {name!r}.", expected="one of " + ", ".join(NAMED_GENOMES)
+            f"No genome is named {reprlib.repr(name)}.",
+            expected="one of " + ", ".join(NAMED_GENOMES),
         )
     return Genome.from_dict({**_NAMED[name], **genes})
 

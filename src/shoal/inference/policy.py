@@ -21,10 +21,10 @@ import json
 import math
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +38,9 @@ except ImportError:
 FORMATS = (1, 2)
 # Observations further from the mean are cut off, in deviations.
 FURTHEST = 10.0
+# Of the numbers of states and actions.
+_LARGEST = 2**53
+_End = TypeVar("_End")
 _EXPECTED = "Expected: a folder that `shoal export` wrote for a run that solves a simulation."
 
 
@@ -71,7 +74,9 @@ class Numbers:
     def seen(self, observations: NDArray[Any]) -> NDArray[np.float64]:
         """What a network sees of observations (rows, *shape): (rows, size)."""
         rows = np.asarray(observations, np.float64).reshape(len(observations), -1)
-        scaled: NDArray[np.float64] = (rows - self.mean) / self.deviation
+        # What overflows is cut off, too.
+        with np.errstate(over="ignore"):
+            scaled: NDArray[np.float64] = (rows - self.mean) / self.deviation
         return np.clip(scaled, -FURTHEST, FURTHEST)
 
     def to_dict(self) -> dict[str, Any]:
@@ -179,8 +184,9 @@ class Stretched:
 
     def actions(self, outputs: NDArray[Any]) -> list[Any]:
         """The actions that outputs (rows, size) mean."""
-        middle = (self.high + self.low) / 2.0
-        reach = (self.high - self.low) / 2.0
+        # Halves cannot overflow.
+        middle = self.high / 2.0 + self.low / 2.0
+        reach = self.high / 2.0 - self.low / 2.0
         share = np.tanh(np.asarray(outputs, np.float64)).reshape(-1, *self.low.shape)
         stretched = np.clip(middle + reach * share, self.low, self.high)
         return list(stretched.astype(self.low.dtype))
@@ -194,7 +200,7 @@ class Stretched:
 def inputs_from_dict(about: dict[str, Any]) -> Numbers | States:
     """From what `Numbers.to_dict` or `States.to_dict` says. Raises errors of many kinds."""
     if "states" in about:
-        return States(_count(about["states"]), int(about["first"]))
+        return States(_count(about["states"]), _first(about["first"]))
     shape = tuple(_count(length) for length in about["shape"])
     mean = _finite(about["mean"])
     deviation = _finite(about["deviation"])
@@ -206,11 +212,11 @@ def inputs_from_dict(about: dict[str, Any]) -> Numbers | States:
 def actions_from_dict(about: dict[str, Any]) -> Choice | Stretched:
     """From what `Choice.to_dict` or `Stretched.to_dict` says. Raises errors of many kinds."""
     if "choices" in about:
-        return Choice(_count(about["choices"]), int(about["first"]))
+        return Choice(_count(about["choices"]), _first(about["first"]))
     low = _finite(about["low"], about["dtype"])
     high = _finite(about["high"], about["dtype"])
-    if low.shape != high.shape:
-        raise ValueError("the limits have different shapes")
+    if low.shape != high.shape or not (low <= high).all():
+        raise ValueError("the limits do not fit each other")
     return Stretched(low, high)
 
 
@@ -220,8 +226,15 @@ def _count(value: object) -> int:
     return value
 
 
+def _first(value: object) -> int:
+    if type(value) is not int or abs(value) > _LARGEST:
+        raise ValueError(f"{value!r} is no number of a state or an action")
+    return value
+
+
 def _finite(values: object, kind: str = "float64") -> NDArray[Any]:
-    numbers = np.array(values, np.dtype(kind))
+    with np.errstate(over="ignore"):
+        numbers = np.array(values, np.dtype(kind))
     if numbers.dtype.kind != "f" or not np.isfinite(numbers).all():
         raise ValueError("not all of them are finite numbers")
     return numbers
@@ -349,18 +362,23 @@ def _ends(about: dict[str, Any]) -> tuple[Numbers | States | None, Choice | Stre
     environment = about.get("environment")
     if environment is None:
         return None, None
-    try:
-        inputs = inputs_from_dict(environment["inputs"])
-        actions = actions_from_dict(environment["actions"])
-    except (ArithmeticError, KeyError, TypeError, ValueError) as error:
-        raise PolicyError(
-            f"model.json describes no environment ({type(error).__name__}: {error}). {_EXPECTED}"
-        ) from None
-
+    inputs = _end(environment, "inputs", inputs_from_dict)
+    actions = _end(environment, "actions", actions_from_dict)
     layers = about["layers"]
     if (inputs.size, actions.size) != (layers[0], layers[-1]):
         raise PolicyError(f"the environment in model.json does not fit the network. {_EXPECTED}")
     return inputs, actions
+
+
+def _end(environment: Any, name: str, read: Callable[[Any], _End]) -> _End:
+    """One of the ends of a network. Raises PolicyError if it is none."""
+    about = environment.get(name) if isinstance(environment, dict) else None
+    try:
+        return read(about)
+    except (ArithmeticError, KeyError, TypeError, ValueError):
+        raise PolicyError(
+            f"model.json: environment.{name} is {network.shown(about)}. {_EXPECTED}"
+        ) from None
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -29,7 +29,7 @@ from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, islice, pairwise
 from pathlib import Path
-from typing import Any, BinaryIO, ClassVar, Literal, NamedTuple
+from typing import IO, Any, BinaryIO, ClassVar, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +39,9 @@ MAX_COLUMNS = 10_000
 MAX_ROWS = 5_000_000
 MAX_ROW_CHARACTERS = 4 * 2**20
 SEPARATORS = ",;\t|"
+
+# The largest number of single precision.
+_FLOAT32_MAX = float(np.finfo(np.float32).max)
 
 # The formats of model.json that this file reads. From 2 on, numeric columns may have a
 # ``log_floor``. 3 has several targets, 4 columns that are questions, 5 columns with a ``notation``,
@@ -73,12 +76,19 @@ _NAMED_SEPARATOR = re.compile(r'"?sep=([^\w\s"]|\t)"?[,;\t|]*', re.IGNORECASE)
 # A byte order mark stands in the middle of files that were put together.
 _INVISIBLE = "\ufeff \t"
 
+# DOS ended a file with this control character.
+_END_OF_FILE = "\x1a"
+
 # Share of control characters from which on a file is binary.
 _BINARY_SHARE = 0.01
 _CONTROLS_IN_TEXT = "\t\n\r\v\f\x1a"
 
 _SURROGATES = re.compile("[\udc80-\udcff]+")
 _BEYOND_ASCII = re.compile("[^\x00-\x7f\udc80-\udcff]+")
+# What errors of libraries say to programmers: their classes, and objects by their addresses.
+_OF_PROGRAMMERS = re.compile(r"\b\w+(?:Error|Exception): |:? <[^<>]* at 0x[0-9a-f]+>")
+# Characters of what a message says is wrong.
+_MOST_CHARACTERS = 600
 _EXPORT_AGAIN = "export the model again, and keep its files together"
 _FORMULA_START = ("=", "+", "-", "@", "\t", "\r")
 
@@ -132,16 +142,24 @@ class TableError(ValueError):
     """
 
     def __init__(self, problem: str, expected: str = "", remedy: str = "") -> None:
-        self.problem = problem
+        self.problem = _in_few_characters(problem)
         self.expected = expected
         self.remedy = remedy
 
-        text = problem
+        text = self.problem
         if expected:
             text += f" Expected: {expected}."
         if remedy:
             text += f" What to do: {remedy}."
         super().__init__(text)
+
+
+def _in_few_characters(text: str) -> str:
+    """A text without its middle if it is long, as names of columns may make it."""
+    if len(text) <= _MOST_CHARACTERS:
+        return text
+    half = _MOST_CHARACTERS // 2
+    return f"{text[:half]} ... {text[-half:]}"
 
 
 # Bytes -> text
@@ -395,7 +413,7 @@ def find_layout(text: str) -> Layout:
     if comments and _is_header(_text_of(comments[-1]), head, separator):
         above = above[: above.index(comments[-1])]
         start = comments[-1].start()
-    if not text[start:].strip():
+    if not text[start:].rstrip(_END_OF_FILE).strip():
         raise TableError(
             "the file is empty.",
             expected="a header and rows",
@@ -644,8 +662,7 @@ def _no_header(names: Sequence[str], what: str) -> TableError:
 
 def _read_rows(text: str, layout: Layout) -> list[list[str]]:
     rows: list[list[str]] = []
-    # DOS ended a file with a control character.
-    table = text[layout.start :].lstrip("\ufeff").rstrip("\x1a")
+    table = text[layout.start :].lstrip("\ufeff").rstrip(_END_OF_FILE)
     # Strict: a quote that is not closed is an error, and not a cell that holds half of the file.
     reader = csv.reader(
         _bounded_lines(table, rows),
@@ -921,12 +938,17 @@ class PieceReader:
         first = next(blocks, b"")
         if len(first) < self._piece_bytes // 2:
             raise UnusualFileError("it is small")
-        names, separator, body = _examine_beginning(first)
+        # Rows may be so long that a block has few of them.
+        following = next(blocks, b"")
+        while following and first.count(b"\n") < _BEGINNING_LINES:
+            first += following
+            following = next(blocks, b"")
+        names, separator, body = _examine_beginning(first, is_all=not following)
 
         pieces = []
         lengths = [0]
         rows = b""
-        for block in chain([body], blocks):
+        for block in chain([body, following], blocks):
             _check_bytes(block)
             rows += block
             if not rows:
@@ -981,11 +1003,22 @@ def _check_bytes(block: bytes) -> None:
         raise UnusualFileError("it has line ends of several kinds")
 
 
-def _examine_beginning(block: bytes) -> tuple[list[str], str, bytes]:
-    """The names and the separator of a file, and what of its first block is below the header."""
-    lines = block.split(b"\n", _BEGINNING_LINES)[:_BEGINNING_LINES]
-    end = max(sum(len(line) + 1 for line in lines), block.find(b"\n", _BEGINNING_BYTES) + 1)
-    beginning = parse_csv(decode(block[:end]))
+def _examine_beginning(block: bytes, *, is_all: bool) -> tuple[list[str], str, bytes]:
+    """The names and the separator of a file, and what of its first block is below the header.
+
+    ``is_all`` says whether the block is the whole file.
+    """
+    count = _BEGINNING_LINES
+    rows = end = 0
+    # As many rows as `parse_csv` looks at, some of which may take several lines.
+    while rows < _SEARCHED_ROWS and end < len(block):
+        lines = block.split(b"\n", count)[:count]
+        end = max(sum(len(line) + 1 for line in lines), block.find(b"\n", _BEGINNING_BYTES) + 1)
+        beginning = parse_csv(decode(block[:end]))
+        rows = min(map(len, beginning.values()), default=0)
+        count *= 2
+    if rows < _SEARCHED_ROWS and not is_all:
+        raise UnusualFileError("its rows take too many lines")
 
     header = lines[0].removeprefix(_BYTE_ORDER_MARK).decode()
     row = next(csv.reader([header], delimiter=beginning.separator, strict=True), [])
@@ -1271,6 +1304,8 @@ def _day(found: re.Match[str], day_first: bool | None) -> int | None:
 
 
 _FIRST_DAY = datetime.date(1970, 1, 1).toordinal()
+# More than any text of `MOMENT` stands for.
+_FURTHEST_DAY = 1e7
 
 
 def read_days(name: str, cells: Cells, reads: str, day_first: bool | None) -> NDArray[np.float64]:
@@ -2362,9 +2397,9 @@ def read_description(folder: Path) -> dict[str, Any]:
         description = json.loads(content)
     # Lists in lists in lists end in the latter.
     except (ValueError, RecursionError) as error:
-        raise _damaged("model.json", str(error)) from None
+        raise _damaged("model.json", reason_of(error)) from None
     if not isinstance(description, dict):
-        raise _damaged("model.json", f"it holds {_shown(description)}")
+        raise _damaged("model.json", f"it holds {shown(description)}")
     return description
 
 
@@ -2384,7 +2419,7 @@ def read_weights(folder: Path, description: Mapping[str, Any]) -> NDArray[np.flo
     TableError
         If the layers are none, or the file is missing, damaged or of another model.
     """
-    needed = _size_of_network(description)
+    needed = size_of_network(description)
     content = _content(folder / "weights.npz", 8 * _MAX_WEIGHTS)
 
     # Earlier versions recorded none.
@@ -2397,10 +2432,10 @@ def read_weights(folder: Path, description: Mapping[str, Any]) -> NDArray[np.flo
         raise
     # An archive that is damaged has Python and NumPy raise errors of many kinds.
     except Exception as error:
-        raise _damaged("weights.npz", f"{type(error).__name__}: {error}") from None
+        raise _damaged("weights.npz", reason_of(error)) from None
 
     if description.get("networks", len(weights)) != len(weights):
-        raise _unfitting(f"{len(weights)} networks, but {_shown(description['networks'])} expected")
+        raise _unfitting(f"{len(weights)} networks, but {shown(description['networks'])} expected")
     if not np.isfinite(weights).all():
         raise _damaged("weights.npz", "some weights are no finite numbers")
     return weights
@@ -2424,21 +2459,47 @@ def _content(path: Path, most: int) -> bytes:
 
 def _array(content: bytes, needed: int) -> NDArray[np.float32]:
     """The array "weights" (networks, ``needed``) of an npz file. Raises errors of many kinds."""
-    with zipfile.ZipFile(io.BytesIO(content)) as archive, archive.open("weights.npy") as file:
-        # The header first: it may claim any size.
-        if np.lib.format.read_magic(file) != (1, 0):
-            raise ValueError("another version of NumPy's format")
-        shape, is_transposed, kind = np.lib.format.read_array_header_1_0(file)
+
+    def check(shape: tuple[int, ...]) -> None:
         if len(shape) != 2 or shape[0] < 1 or shape[1] != needed:
             raise _unfitting(f"weights {shape}, but (networks, {needed}) expected")
-        if kind.kind != "f" or math.prod(shape) > _MAX_WEIGHTS:
-            raise ValueError(f"{kind} {shape}")
 
-        size = math.prod(shape) * kind.itemsize
-        # One byte more, which is not there, has the archive compare its check sum.
-        data = file.read(size + 1)
-        if len(data) != size:
-            raise ValueError("not as much data as its header says")
+    with zipfile.ZipFile(io.BytesIO(content)) as archive, archive.open("weights.npy") as file:
+        return read_array(file, check)
+
+
+def read_array(
+    file: IO[bytes], check: Callable[[tuple[int, ...]], None], kinds: str = "f"
+) -> NDArray[np.float32]:
+    """Read an array in NumPy's format. No room is made for more than the file has.
+
+    Parameters
+    ----------
+    file
+        At the beginning of the array.
+    check
+        Raises an error for a shape that will not do.
+    kinds
+        NumPy's letters for the kinds of numbers that will.
+
+    Raises
+    ------
+    Exception
+        Of many kinds, for what is damaged.
+    """
+    # The header first: it may claim any size.
+    if np.lib.format.read_magic(file) != (1, 0):
+        raise ValueError("another version of NumPy's format")
+    shape, is_transposed, kind = np.lib.format.read_array_header_1_0(file)
+    check(shape)
+    if kind.kind not in kinds or not 0 <= math.prod(shape) <= _MAX_WEIGHTS:
+        raise ValueError(f"{kind} {shape}")
+
+    size = math.prod(shape) * kind.itemsize
+    # One byte more, which is not there, has an archive compare its check sum.
+    data = file.read(size + 1)
+    if len(data) != size:
+        raise ValueError("not as much data as its header says")
 
     order: Literal["F", "C"] = "F" if is_transposed else "C"
     with np.errstate(over="ignore"):
@@ -2446,7 +2507,7 @@ def _array(content: bytes, needed: int) -> NDArray[np.float32]:
     return np.ascontiguousarray(weights)
 
 
-def _size_of_network(description: Mapping[str, Any]) -> int:
+def size_of_network(description: Mapping[str, Any]) -> int:
     """How many weights the networks of a description have. Raises TableError."""
     layers: Any = description.get("layers")
     are_widths = isinstance(layers, list) and all(
@@ -2477,7 +2538,7 @@ def _check_kind(folder: Path, description: Mapping[str, object]) -> None:
 def _check_format(folder: Path, model_format: object) -> None:
     if model_format not in FORMATS:
         raise TableError(
-            f"{folder}: model format {_shown(model_format)}.",
+            f"{folder}: model format {shown(model_format)}.",
             expected=" or ".join(map(str, FORMATS)),
             remedy="use the predict.py exported with it",
         )
@@ -2594,6 +2655,7 @@ def _check_encoder(description: Mapping[str, Any]) -> None:
         for field_name, rule in _LATER.items():
             if field_name in column:
                 _check_field(f"encoder.columns[{number}]", column, field_name, rule)
+        _check_scaling(f"encoder.columns[{number}]", column)
 
     target: Any = encoder.get("target")
     _check_fields("encoder.target", target, _TARGETS)
@@ -2606,7 +2668,7 @@ def _check_encoder(description: Mapping[str, Any]) -> None:
     fits = isinstance(layers, list) and len(layers) > 0 and layers[0] == width(encoder)
     if not fits or any(count != layers[-1] for count in outputs):
         raise _unfitting(
-            f"layers {_shown(layers)}, but {width(encoder)} inputs and {outputs[0]} outputs"
+            f"layers {shown(layers)}, but {width(encoder)} inputs and {outputs[0]} outputs"
         )
 
 
@@ -2625,6 +2687,25 @@ def _check_field(place: str, values: Mapping[str, Any], name: str, rule: _Rule) 
         raise _wrong(f"{place}.{name}", values.get(name), expected)
 
 
+def _check_scaling(place: str, column: Mapping[str, Any]) -> None:
+    """Raise TableError for a scaling that makes no single precision of what is filled in, or of
+    dates. What else is scaled is checked when it is there, as its row can be said then.
+    """
+    if column.get("fill") is None:
+        return
+    fill = float(column["fill"])
+    if column.get("log_floor") is not None:
+        fill = math.log(max(fill, column["log_floor"]))
+
+    scaled = [fill]
+    if column["kind"] == "date":
+        scaled += [-_FURTHEST_DAY, _FURTHEST_DAY]
+    for number in scaled:
+        if not abs((number - column["mean"]) / float(column["scale"])) <= _FLOAT32_MAX:
+            expected = "numbers that it makes single precision of"
+            raise _wrong(f"{place}.scale", column["scale"], expected)
+
+
 def _check_shares(shares: Any, networks: int) -> None:
     """Raise TableError unless ``shares`` can be the weights of a mean of as many networks."""
     if shares is None:
@@ -2636,7 +2717,7 @@ def _check_shares(shares: Any, networks: int) -> None:
 
 def _wrong(place: str, value: object, expected: str) -> TableError:
     return TableError(
-        f"model.json: {place} is {_shown(value)}.", expected=expected, remedy=_EXPORT_AGAIN
+        f"model.json: {place} is {shown(value)}.", expected=expected, remedy=_EXPORT_AGAIN
     )
 
 
@@ -2656,7 +2737,20 @@ def _damaged(name: str, why: str) -> TableError:
     )
 
 
-def _shown(value: object) -> str:
+def reason_of(error: Exception) -> str:
+    """What an error of Python or of a library says, for a message: one line for people.
+
+    Examples
+    --------
+    >>> reason_of(KeyError("no item named weights.npy")), reason_of(EOFError())
+    ('no item named weights.npy', 'it is damaged')
+    """
+    text = str(error.args[0] if len(error.args) == 1 else error)
+    line = _OF_PROGRAMMERS.sub("", " ".join(text.split()))
+    return line[:200].rstrip(". ") or "it is damaged"
+
+
+def shown(value: object) -> str:
     """A value of a JSON file for a message, shortened."""
     try:
         text = ascii(value)

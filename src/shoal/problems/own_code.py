@@ -77,9 +77,9 @@ def _pinned_sampler(given: Mapping[str, Any]) -> dict[str, Any]:
     return {"sampler_sha256": found}
 
 
-def _other_file(name: str, found: str, known: str) -> SettingsError:
+def _other_file(name: str, found: str, known: object) -> SettingsError:
     return SettingsError(
-        f"{name} has the SHA-256 {found[:12]}..., and the settings name {known[:12]}...",
+        f"{name} has the SHA-256 {found[:12]}..., and the settings name {str(known)[:12]}...",
         expected="the file that the settings were written with",
         remedy="leave the hash out to use the file as it is now",
     )
@@ -343,7 +343,11 @@ def call_columns(pinned_settings: Mapping[str, Any], called: Mapping[str, str]) 
         named = settings.get(setting)
         if not isinstance(named, dict):
             continue
-        own = find_named(NamedCode.model_validate(named))
+        try:
+            own = find_named(NamedCode.model_validate(named))
+        except ValidationError:
+            # `SearchSettings.parse` says what is wrong with it.
+            return settings
         names = getattr(own, "columns", ())
         known += names
         chosen = {name: column for name, column in called.items() if name in names}

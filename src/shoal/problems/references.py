@@ -30,6 +30,7 @@ from typing import Any
 
 from shoal.errors import CodeChangedError, ProblemError, ShoalError
 from shoal.problems.user_folders import imported_anew, is_below, is_installed
+from shoal.system.paths import is_file_there, is_there, named_path
 
 _log = logging.getLogger(__name__)
 
@@ -145,7 +146,7 @@ def find(reference: str) -> tuple[Any, Code]:
     """
     place, _, name = reference.rpartition(":")
     if _is_path(place):
-        path = Path(place).expanduser().resolve()
+        path = _path_of(place)
         source = _read(str(path), path)
     else:
         found = _file_of_module(place)
@@ -255,7 +256,7 @@ def _recorded_source(reference: str, sha256: str) -> tuple[_Source, str]:
     elif _is_local(place):
         path = Path(place)
 
-    if path is None or not path.is_file():
+    if path is None or not is_file_there(path):
         raise CodeChangedError(
             f"{place} is not on this machine.",
             expected=f"the file that the run began with (SHA-256 {sha256[:_SHOWN]}...)",
@@ -471,17 +472,28 @@ def _is_local(place: str) -> bool:
     return not place.startswith(("\\\\", "//")) and Path(place).is_absolute()
 
 
+def _path_of(place: str) -> Path:
+    try:
+        return named_path(place).resolve()
+    except OSError as error:
+        raise _unreadable(place, error) from None
+
+
 def _read(place: str, path: Path) -> _Source:
     try:
-        if path.exists() and not path.is_file():
+        if is_there(path) and not path.is_file():
             raise IsADirectoryError(0, "It is no file")
         return _Source(place, path, path.read_bytes())
     except OSError as error:
-        raise ProblemError(
-            f"{path}: {error.strerror}.",
-            expected="a Python file that can be read",
-            remedy="check the path before the colon",
-        ) from None
+        raise _unreadable(str(path), error) from None
+
+
+def _unreadable(place: str, error: OSError) -> ProblemError:
+    return ProblemError(
+        f"{place}: {error.strerror}.",
+        expected="a Python file that can be read",
+        remedy="check the path before the colon",
+    )
 
 
 def _check_usable(source: _Source) -> None:

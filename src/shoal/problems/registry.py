@@ -14,6 +14,7 @@ from shoal.problems.table import TableProblem
 from shoal.settings.named_code import NamedCode
 from shoal.settings.presets import FUNCTION, PRESETS
 from shoal.settings.search_settings import SearchSettings
+from shoal.system.paths import is_there
 
 if TYPE_CHECKING:
     from shoal.functions.definition import FunctionProblem
@@ -295,6 +296,6 @@ def _plugin(name: str) -> str | None:
         )
     # Most texts are tables, and reading what is installed takes a while.
     is_name = name.replace("-", "_").isidentifier()
-    if not is_name or name in BUNDLED_TABLES or Path(name).exists():
+    if not is_name or name in BUNDLED_TABLES or is_there(Path(name)):
         return None
     return references.plugins(references.PROBLEMS).get(name)

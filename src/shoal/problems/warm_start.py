@@ -6,11 +6,13 @@ asks for it.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
-import json
+import math
 import os
 import warnings
+import zipfile
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -23,10 +25,18 @@ from pydantic import ValidationError
 from shoal.data import Part
 from shoal.errors import CodeChangedError, SettingsError
 from shoal.genome.genome import Genome
+from shoal.inference.standalone import (
+    TableError,
+    read_array,
+    read_description,
+    reason_of,
+    size_of_network,
+)
 from shoal.nn.network import Network
 from shoal.numerics.philox import Key
 from shoal.settings.start import MOST_VELOCITY, SOLVER_ACTIVATIONS, SOLVERS, StartFrom, as_start
 from shoal.system.one_import import ONE_IMPORT
+from shoal.system.paths import is_there, named_path
 
 _MODEL = "model.json"
 _WEIGHTS = "weights.npz"
@@ -37,8 +47,10 @@ _OPTIONS: dict[str, dict[str, Any]] = {
 }
 # The bias of a class that the training rows do not have.
 _NEVER = -10.0
-# What reading a file that is no model may raise.
-_DAMAGE = (OSError, ValueError, KeyError, TypeError, EOFError, IndexError)
+# How an archive begins, NumPy's letters for numbers, and how many a file may have.
+_ARCHIVE = b"PK"
+_NUMBERS = "iuf"
+_MOST_WEIGHTS = 2**26
 
 
 # ---- What a user names ---------------------------------------------------------------------------
@@ -73,10 +85,7 @@ def pinned_start(value: Any) -> Any:
     if not isinstance(source, str) or source in SOLVERS:
         return table
 
-    path = Path(source).expanduser().absolute()
-    if path.is_dir():
-        path = path / _WEIGHTS
-    content = _read(path)
+    path, content = _read(source)
     found = hashlib.sha256(content).hexdigest()
     known = table.get("sha256")
     if known is not None and known != found:
@@ -103,12 +112,19 @@ def find_start(value: Any) -> StartFrom | None:
         ) from None
 
 
-def _read(path: Path) -> bytes:
+def _read(source: str) -> tuple[Path, bytes]:
+    """The file of weights that a user names, or whose folder is named; and its content."""
     try:
-        return path.read_bytes()
+        path = named_path(source).absolute()
+        if is_there(path) and path.is_dir():
+            path = path / _WEIGHTS
+        # A device might never end.
+        if is_there(path) and not path.is_file():
+            raise OSError(errno.EINVAL, "It is no file")
+        return path, path.read_bytes()
     except OSError as error:
         raise SettingsError(
-            f"start_from={str(path)!r}: {error.strerror}.",
+            f"start_from={source!r}: {error.strerror}.",
             expected="adam, lbfgs, a folder that `shoal export` wrote, or a file of weights",
             remedy="check the path",
         ) from None
@@ -116,36 +132,44 @@ def _read(path: Path) -> bytes:
 
 def _shape_beside(path: Path) -> dict[str, Any]:
     """Hidden layers and activation by the model.json beside the weights; nothing without one."""
-    model = path.parent / _MODEL
-    if not model.exists():
+    if not is_there(path.parent / _MODEL):
         return {}
     try:
-        described = json.loads(model.read_text(encoding="utf-8"))
-        return {
-            "hidden_layers": list(described["layers"][1:-1]),
-            "activation": described["activation"],
-        }
-    except _DAMAGE as error:
-        raise _no_weights(model, error) from None
+        described = read_description(path.parent)
+        size_of_network(described)
+    except TableError as error:
+        raise _no_network(path.parent / _MODEL, error.problem.rstrip(".")) from None
+    return {"hidden_layers": described["layers"][1:-1], "activation": described["activation"]}
 
 
 def _weights_in(path: Path, content: bytes) -> NDArray[np.float32]:
     """The weights (networks, D) of a file, never by unpickling."""
     try:
-        loaded = np.load(io.BytesIO(content), allow_pickle=False)
-        if isinstance(loaded, np.lib.npyio.NpzFile):
-            loaded = loaded["weights"]
-        weights = np.atleast_2d(np.asarray(loaded, np.float32))
-        if weights.ndim != 2 or not len(weights) or not np.isfinite(weights).all():
-            raise ValueError(f"an array of shape {weights.shape}")
-    except _DAMAGE as error:
-        raise _no_weights(path, error) from None
+        weights = np.atleast_2d(_array_in(content))
+        if not np.isfinite(weights).all():
+            raise ValueError("some weights are no finite numbers")
+    # What is damaged has Python and NumPy raise errors of many kinds.
+    except Exception as error:
+        raise _no_network(path, reason_of(error)) from None
     return weights
 
 
-def _no_weights(path: Path, error: Exception) -> SettingsError:
+def _array_in(content: bytes) -> NDArray[np.float32]:
+    """The array of an .npy file, or "weights" of an .npz file. Raises errors of many kinds."""
+    if not content.startswith(_ARCHIVE):
+        return read_array(io.BytesIO(content), _check_shape, _NUMBERS)
+    with zipfile.ZipFile(io.BytesIO(content)) as archive, archive.open("weights.npy") as file:
+        return read_array(file, _check_shape, _NUMBERS)
+
+
+def _check_shape(shape: tuple[int, ...]) -> None:
+    if not 1 <= len(shape) <= 2 or not 1 <= math.prod(shape) <= _MOST_WEIGHTS:
+        raise ValueError(f"an array of shape {shape}")
+
+
+def _no_network(path: Path, why: str) -> SettingsError:
     return SettingsError(
-        f"start_from={str(path)!r} holds no network ({type(error).__name__}: {error}).",
+        f"start_from={str(path)!r} holds no network ({why}).",
         expected="finite weights (networks, D), as `shoal export` writes them",
         remedy="export the model again, or choose another file",
     )

@@ -11,7 +11,7 @@ from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from shoal.errors import StoreError
-from shoal.system.paths import default_path
+from shoal.system.paths import default_path, is_there
 
 
 def parse_url(address: str | os.PathLike[str]) -> URL | Path:
@@ -98,7 +98,7 @@ def show_url(url: URL) -> str:
 def store_exists(url: str | os.PathLike[str] | None = None) -> bool:
     """Whether `open_store` would find a store there. PostgreSQL's is always assumed to be."""
     place = parse_url(address_or_default(url))
-    return not isinstance(place, Path) or place.exists()
+    return not isinstance(place, Path) or is_there(place)
 
 
 def shown_address(url: str | os.PathLike[str] | None = None) -> str:

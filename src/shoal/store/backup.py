@@ -34,6 +34,7 @@ from shoal.errors import StoreError
 from shoal.store.store import Store
 from shoal.store.tables import dataset, evaluation, live, metadata, run, supervisor
 from shoal.system.part_file import part_file
+from shoal.system.paths import is_file_there, is_there
 
 _log = logging.getLogger(__name__)
 
@@ -71,7 +72,7 @@ def backup(store: Store, to: Path) -> int:
         If there is a file of that name already, or none can be written.
     """
     to = to.expanduser().absolute()
-    if to.exists():
+    if is_there(to):
         raise StoreError(
             f"{to} is there already.", expected="a new file", remedy="name another, or move it away"
         )
@@ -88,6 +89,18 @@ def backup(store: Store, to: Path) -> int:
 
     _log.info("%d runs of %s were copied to %s", runs, store.url, to)
     return runs
+
+
+def check_backup(backup_file: Path) -> None:
+    """Check that there is such a file, before a store is made for what it holds.
+
+    Raises
+    ------
+    StoreError
+        If there is none.
+    """
+    if not is_file_there(backup_file):
+        raise StoreError(f"There is no backup {backup_file}.", remedy="check the path")
 
 
 def restore(backup_file: Path, store: Store) -> int:
@@ -110,9 +123,7 @@ def restore(backup_file: Path, store: Store) -> int:
     StoreError
         If the file is missing, or the store is not empty: nothing that was recorded is replaced.
     """
-    if not backup_file.is_file():
-        raise StoreError(f"There is no backup {backup_file}.", remedy="check the path")
-
+    check_backup(backup_file)
     known = store.runs()
     # Events outlive the runs that they tell of: a store with events was used.
     if known or store.events(limit=1):

@@ -1,7 +1,8 @@
-"""Where Shoal keeps its files when nobody names a place."""
+"""Paths that users name, and where Shoal keeps its files when nobody names a place."""
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
@@ -26,6 +27,35 @@ def can_be_written(path: Path) -> bool:
     except OSError:
         return False
     return (nearest == path or nearest.is_dir()) and os.access(nearest, os.W_OK)
+
+
+def is_there(path: Path) -> bool:
+    """Whether a path is there. None is whose name no file can have, as one of 300 letters."""
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False
+
+
+def is_file_there(path: Path) -> bool:
+    """Whether a path is a file; see `is_there`."""
+    return is_there(path) and path.is_file()
+
+
+def named_path(name: str) -> Path:
+    """The path that a user names, with ~ for a home.
+
+    Raises
+    ------
+    OSError
+        If no file can have that name.
+    """
+    if "\0" in name:
+        raise OSError(errno.EINVAL, "no file has a NUL in its name")
+    try:
+        return Path(name).expanduser()
+    except RuntimeError:
+        raise OSError(errno.ENOENT, "there is no such home") from None
 
 
 def home() -> Path:
