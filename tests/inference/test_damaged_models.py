@@ -305,3 +305,12 @@ def test_a_scaling_that_no_input_survives_is_refused(
     with pytest.raises(TableError, match=rf"encoder\.columns\[{column}\]\.scale is ") as refused:
         load_model(write(tmp_path / "m", description, weights))
     check_sentence(str(refused.value))
+
+
+@pytest.mark.parametrize("whole", [2**70, 10**300])
+def test_whole_numbers_that_numpy_has_not_are_numbers(whole: int, tmp_path: Path) -> None:
+    description, weights = model_of("amounts")
+    description["shares"] = [1, 2**70]
+    description["encoder"]["target"] |= {"scales": [0, 1], "offsets": [whole, 3]}
+    found = predict(write(tmp_path / "m", description, weights), ROWS)
+    assert found.values.dtype == np.float64 and (found.values[:, 0] == float(whole)).all()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,9 +12,11 @@ import pytest
 import shoal
 from shoal.cli.run_input import read_run_input
 from shoal.data import Dataset, load_dataset
-from shoal.errors import ShoalError
+from shoal.errors import SettingsError, ShoalError
+from shoal.orchestration import preflight
 from shoal.orchestration.preflight import check_search
 from shoal.settings.search_settings import SearchSettings
+from shoal.tuning.search import Search
 
 ROWS = 60
 TABLE = pd.DataFrame(
@@ -196,3 +199,21 @@ def test_the_manager_asks_the_same(data: Dataset, tmp_path: Path) -> None:
     with pytest.raises(ShoalError, match="max_seconds=1e-09"):
         shoal.TrainManager(tmp_path / "shoal.db", data=data, max_seconds=1e-9)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_thousand_genomes_are_not_made_to_see_whether_the_time_suffices(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    data = load_dataset("concrete")
+    made = []
+
+    def counted(settings: SearchSettings, *others: Any) -> Search:
+        made.append(settings.population)
+        return Search(settings, *others)
+
+    monkeypatch.setattr(preflight, "Search", counted)
+    for population in (50, 10_000):
+        settings = SearchSettings.parse({"population": population, "max_seconds": 1e-6})
+        with pytest.raises(SettingsError, match=f"for {population} genomes"):
+            check_search(data, settings)
+    assert made == [50, 100]

@@ -418,3 +418,19 @@ def test_a_finished_search_that_goes_on_is_one_that_had_the_budget_from_the_star
 
 def test_golden() -> None:
     golden.check("search")
+
+
+def test_a_large_population_is_not_compared_with_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    compared = 0
+    equal = Genome.__eq__
+
+    def counted(one: Genome, other: object) -> bool:
+        nonlocal compared
+        compared += 1
+        return equal(one, other)
+
+    monkeypatch.setattr(Genome, "__eq__", counted)
+    search = Search(small_settings(population=400))
+    places = [task.individual for task in search.ask() if task.repeat == 0]
+    assert places == list(range(400))
+    assert compared < 10 * 400

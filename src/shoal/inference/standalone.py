@@ -2305,7 +2305,10 @@ def unscale(outputs: NDArray[Any], target: Mapping[str, Any]) -> NDArray[np.floa
     if target["kind"] == "classification":
         return values
     if target["kind"] == "regressions":
-        return np.asarray(values * np.array(target["scales"]) + np.array(target["offsets"]))
+        # A whole number of JSON may be larger than NumPy's.
+        scales = np.array(target["scales"], np.float64)
+        offsets = np.array(target["offsets"], np.float64)
+        return np.asarray(values * scales + offsets)
     return values.reshape(len(values)) * float(target["scale"]) + float(target["offset"])
 
 
@@ -2826,6 +2829,9 @@ def _mean_output(
 ) -> NDArray[np.float64]:
     """The mean of what a model's networks say of inputs, in the target's unit or as shares."""
     description = model.description
+    shares = description.get("shares")
+    if shares is not None:
+        shares = np.array(shares, np.float64)
     outputs = []
     # What overflows is refused afterwards.
     with np.errstate(all="ignore"):
@@ -2834,7 +2840,7 @@ def _mean_output(
             outputs.append(unscale(output, target))
         if target["kind"] == "classification":
             outputs = [softmax(output) for output in outputs]
-        return np.asarray(np.average(outputs, axis=0, weights=description.get("shares")))
+        return np.asarray(np.average(outputs, axis=0, weights=shares))
 
 
 def _check_finite(values: NDArray[np.float64]) -> None:

@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 # Multiply-adds a second that no core makes; docs/performance.md measures a tenth of it.
 FASTEST = 1e12
 
+# Of a first generation, to estimate its work.
+_SOME_GENOMES = 100
+
 # What only a simulation has: what its swarms meet, and how many steps they simulate.
 _OF_SIMULATIONS = (
     "scenarios",
@@ -233,8 +236,11 @@ def _check_time(problem: Problem) -> None:
     if settings.executor != "local":
         return
 
-    first_tasks = Search(settings, problem.metric).ask()
-    least = math.fsum(problem.cost(task) for task in first_tasks) / (FASTEST * cores())
+    # A population may have thousands of genomes. Some say enough of all.
+    some = min(settings.population, _SOME_GENOMES)
+    first_tasks = Search(settings.model_copy(update={"population": some}), problem.metric).ask()
+    work = math.fsum(problem.cost(task) for task in first_tasks) * settings.population / some
+    least = work / (FASTEST * cores())
     if settings.max_seconds < least:
         raise SettingsError(
             f"max_seconds={settings.max_seconds:g} is less than one generation.",

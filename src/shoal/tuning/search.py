@@ -355,9 +355,7 @@ class Search:
                 continue
 
             left -= more
-            individual = 0
-            if genome in self._population:
-                individual = self._population.index(genome)
+            individual = self._places.get(genome, 0)
             for task in ledger.give(genome, given + int(more), generation, individual):
                 self._missing[task.id] = task
 
@@ -371,6 +369,8 @@ class Search:
     def _begin_generation(self, population: tuple[Genome, ...]) -> None:
         self._population = population
         genomes = tuple(dict.fromkeys(population))
+        # Of each genome the first place.
+        self._places = {genome: place for place, genome in reversed([*enumerate(population)])}
         race = RACES[self.settings.racing]
         self._race: Race = race(self._schedule, genomes, self._search_ledger)
 
