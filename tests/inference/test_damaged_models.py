@@ -307,7 +307,7 @@ def test_a_scaling_that_no_input_survives_is_refused(
     check_sentence(str(refused.value))
 
 
-@pytest.mark.parametrize("whole", [2**70, 10**300])
+@pytest.mark.parametrize("whole", [2**70, 10**200])
 def test_whole_numbers_that_numpy_has_not_are_numbers(whole: int, tmp_path: Path) -> None:
     description, weights = model_of("amounts")
     description["shares"] = [1, 2**70]
