@@ -12,7 +12,8 @@ GROUPS = {
     "Look": ("runs", "show", "compare", "splits", "replay", "animate", "code"),
     "Model": ("export", "predict", "play"),
     "Serve": ("serve", "access"),
-    "Store": ("delete", "backup", "restore"),
+    "Runs": ("rename", "tag", "note", "archive", "delete"),
+    "Store": ("backup", "restore"),
     "Installation": ("doctor", "bench", "help"),
 }
 _GROUP_OF = {command: group for group, commands in GROUPS.items() for command in commands}
