@@ -18,6 +18,7 @@ from shoal.problems.evaluation import GenerationSummary
 from shoal.settings.presets import PRESETS
 from shoal.settings.search_settings import SearchSettings
 from shoal.system.machine import machine_id, process_exists, process_start
+from shoal.system.shown import Shown
 
 # An owner whose last heartbeat is older than this, in seconds, counts as dead.
 LEASE_SECONDS = 30.0
@@ -226,8 +227,8 @@ def recorded_metric(setting: Any, problem: dict[str, Any] | None) -> Metric:
 # --- what people see --------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class RunView:
+@dataclass(frozen=True, slots=True, repr=False)
+class RunView(Shown):
     """A run as people see it.
 
     Attributes
