@@ -9,16 +9,22 @@ from __future__ import annotations
 import logging
 import os
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from shoal.analysis.champion_rows import ChampionRows, champion_rows
+from shoal.analysis.diagnostics import Diagnostics, diagnostics
 from shoal.analysis.evaluations import Evaluations
+from shoal.analysis.input_importance import REPEATS, InputImportances, input_importances
+from shoal.analysis.partial_dependence import LINES, PartialDependence, partial_dependence
 from shoal.analysis.summary import load_champion
 from shoal.data import Dataset, Part
-from shoal.errors import SettingsError
+from shoal.errors import AnalysisError, SettingsError
 from shoal.genome.genome import Genome
 from shoal.genome.presets import check_genome
 from shoal.nn.network import Network
@@ -32,6 +38,7 @@ from shoal.orchestration.preflight import (
     probe_subject,
 )
 from shoal.orchestration.runner import Runner
+from shoal.problems.base import Problem
 from shoal.problems.evaluation import Task
 from shoal.problems.own_code import Own, pin_settings
 from shoal.problems.registry import fill_settings, usual_settings
@@ -109,12 +116,15 @@ class SearchResult(Shown):
         Every training, in the order of the search; ``evaluations.to_frame()`` is a table of them.
     generations
         A record of each completed generation.
+    problem_of_run
+        Reads what the run solves, when somebody asks what its model does.
     """
 
     run: RunView
     champion: Champion | None
     evaluations: Evaluations = field(repr=False)
     generations: tuple[GenerationRecord, ...] = field(repr=False)
+    problem_of_run: Callable[[], Problem] | None = field(repr=False, default=None)
 
     @property
     def x(self) -> NDArray[np.float64] | None:
@@ -129,6 +139,85 @@ class SearchResult(Shown):
         if self.champion is None or self.run.has_network:
             return None
         return self.champion.ensemble.train[self.run.metric.name]
+
+    def importance(self, *, repeats: int = REPEATS, seed: int = 0) -> InputImportances:
+        """Which columns the champion needs: what the score loses when their values are shuffled.
+
+        Parameters
+        ----------
+        repeats
+            Shuffles of each column, 2 or more.
+        seed
+            The same seed gives the same numbers.
+
+        Returns
+        -------
+        InputImportances
+            Of the networks together, on the test rows, with 95 % intervals over networks and
+            shuffles; ``to_frame()`` has a row a column.
+
+        Raises
+        ------
+        AnalysisError
+            There is no champion, or the table has no test rows.
+        ProblemError
+            The run solves no table.
+        SettingsError
+            For ``repeats`` out of range.
+        """
+        return input_importances(self._champion_rows(), repeats=repeats, seed=seed)
+
+    def partial_dependence(
+        self, column: str, *, lines: int = LINES, seed: int = 0
+    ) -> PartialDependence:
+        """How the champion's predictions change with one column of the table.
+
+        Parameters
+        ----------
+        column
+            The name of an input.
+        lines
+            Test rows whose own predictions are kept.
+        seed
+            Of the rows that are drawn.
+
+        Returns
+        -------
+        PartialDependence
+            ``average`` (values, outputs) and ``individual`` (lines, values, outputs), of the
+            networks together; ``to_frame()`` has a row for each value and output.
+
+        Raises
+        ------
+        AnalysisError, ProblemError
+            As `importance`, and for a column that is no input.
+        """
+        return partial_dependence(self._champion_rows(), column, lines=lines, seed=seed)
+
+    def diagnostics(self) -> Diagnostics:
+        """How the champion's networks together predict the test rows.
+
+        Returns
+        -------
+        ClassDiagnostics or NumberDiagnostics
+            Of classes: curves, confusions, precision and recall, thresholds, calibration. Of
+            numbers: residuals, and errors by range of the target.
+
+        Raises
+        ------
+        AnalysisError, ProblemError
+            As `importance`.
+        """
+        return diagnostics(self._champion_rows())
+
+    def _champion_rows(self) -> ChampionRows:
+        if self.champion is None or self.problem_of_run is None:
+            raise AnalysisError(
+                f"Run {self.run.id} has kept no champion.",
+                expected="a finished run",
+                remedy=f"`shoal resume {self.run.id}` goes on with it",
+            )
+        return champion_rows(self.problem_of_run(), self.champion)
 
     @property
     def result_hash(self) -> str | None:
@@ -432,4 +521,11 @@ def search_result(store: Store, run_id: int) -> SearchResult:
         champion=load_champion(store, run),
         evaluations=Evaluations(store.evaluations(run_id), run.metric),
         generations=tuple(store.generations(run_id)),
+        problem_of_run=partial(_stored_problem, store.raw_url, run.id),
     )
+
+
+def _stored_problem(store: str, run_id: int) -> Problem:
+    """What a run solves. The store may have been closed since the run was read."""
+    with open_store(store, create=False) as opened:
+        return opened.load_problem(run_id)

@@ -164,7 +164,7 @@ class ClassDiagnostics:
             class with the largest probability.
         """
         if threshold is None:
-            return self.probabilities.argmax(axis=1)
+            return np.asarray(self.probabilities.argmax(axis=1))
         return (self.probabilities[:, 1] > threshold).astype(np.int64)
 
     def confusion(self, threshold: float | None = None) -> pd.DataFrame:

@@ -256,9 +256,9 @@ def _fitness_of_all(
 
 
 def _interval(ensemble: NDArray[np.float64], single: NDArray[np.float64]) -> MeanInterval:
-    """The mean loss of the ensemble (repeats,), and its interval over these and (networks, repeats).
+    """The mean of the ensemble (repeats,), with an interval that ``single`` widens.
 
-    See the module's docstring.
+    ``single`` has the losses of single networks, (networks, repeats). See the module's docstring.
     """
     from scipy.special import stdtrit
 
