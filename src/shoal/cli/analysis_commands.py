@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from shoal.cli.completion import complete_run
 from shoal.cli.options import JsonOption, RunArgument, StoreOption
 from shoal.cli.terminal import Terminal, echo
 from shoal.settings.phase import FIRST_CONFIRMATION
@@ -153,7 +154,12 @@ def inputs(
 @app.command()
 def compare(
     runs: Annotated[
-        list[str], typer.Argument(metavar="RUN RUN...", help="Two to eight runs, by their numbers")
+        list[str],
+        typer.Argument(
+            metavar="RUN RUN...",
+            help="Two to eight runs, by their numbers",
+            autocompletion=complete_run,
+        ),
     ],
     against: Annotated[
         int | None,
