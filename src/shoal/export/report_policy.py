@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from shoal.analysis.evaluation_table import EvaluationTable
 from shoal.analysis.known_scores import ReferenceScore, reference_scores
 from shoal.analysis.score_rows import confidence_text
+from shoal.analysis.simple_methods import reference_lines
 from shoal.analysis.summary import Summary
 from shoal.export.html import Html, join, table, tag
 from shoal.export.report_page import document
@@ -94,7 +95,7 @@ class PolicyReport:
         ]
         sections = {
             "What was searched": self._facts(),
-            "How it went": history_section(self.summary.generations, self.table),
+            "How it went": history_section(self.summary, self.table, reference_lines(run)),
             "Score by simulated steps": self._by_steps(),
             "What it is worth": self._worth(),
             "An episode": self._episode(),

@@ -10,9 +10,11 @@ import pandas as pd
 
 from shoal.analysis.evaluation_table import EvaluationTable
 from shoal.analysis.score_rows import METRIC_NAMES, ScoreRow, score_rows, shown_metrics
+from shoal.analysis.simple_methods import ReferenceLine
+from shoal.analysis.summary import Summary
 from shoal.data import Dataset
 from shoal.export.html import Html, join, table, tag
-from shoal.export.svg import Point, history, interval
+from shoal.export.svg import LEVEL_LOOKS, Marks, Point, history, history_range, interval
 from shoal.numerics.stats import ci95, ci95_half_width
 from shoal.objectives.registry import Metric
 from shoal.presentation.formatting import (
@@ -100,19 +102,57 @@ def trainings_text(count: int) -> str:
 # History
 
 
-def history_section(generations: Sequence[GenerationRecord], evaluations: EvaluationTable) -> Html:
-    """The scores by generation; empty before the first."""
-    points = history_points(generations, evaluations)
+def history_section(
+    summary: Summary, evaluations: EvaluationTable, lines: Sequence[ReferenceLine] = ()
+) -> Html:
+    """The scores by generation; empty before the first.
+
+    Parameters
+    ----------
+    summary
+        The run with its generations, and its champion where it has finished.
+    evaluations
+        All evaluations.
+    lines
+        What simple methods reach where the search is judged.
+    """
+    points = history_points(summary.generations, evaluations)
     if not points:
         return Html()
-    legend = tag(
-        "div",
-        tag("span", "Best"),
-        tag("span", "95 % interval of the best", class_="band"),
-        tag("span", "Mean of the generation", class_="mean"),
-        class_="legend",
-    )
-    return join(legend, history(points, evaluations.metric))
+
+    metric = evaluations.metric
+    champion = None
+    best = summary.best
+    # A score may be beyond what numbers hold.
+    if best is not None and summary.run.state == "finished" and math.isfinite(best.score):
+        champion = (best.generation, best.score)
+    marks = Marks(champion, tuple((line.label, line.score) for line in lines))
+    legend = _history_legend(marks, history_range(points, metric, marks), metric)
+    notes = _lines_beyond(marks, history_range(points, metric, marks), metric)
+    return join(legend, history(points, metric, marks), *notes)
+
+
+def _history_legend(marks: Marks, shown: tuple[float, float], metric: Metric) -> Html:
+    entries = [tag("span", "Best"), tag("span", "95 % interval of the best", class_="band")]
+    entries.append(tag("span", "Mean of the generation", class_="mean"))
+    if marks.champion is not None:
+        entries.append(tag("span", "Champion", class_="champion"))
+    for number, (label, score) in enumerate(marks.lines):
+        if shown[0] <= score <= shown[1]:
+            look = f"level l{number % LEVEL_LOOKS}"
+            entries.append(tag("span", f"{label} {score_text(score, metric)}", class_=look))
+    return tag("div", *entries, class_="legend")
+
+
+def _lines_beyond(marks: Marks, shown: tuple[float, float], metric: Metric) -> list[Html]:
+    """A sentence about each line that would have squashed the rest."""
+    notes = []
+    for label, score in marks.lines:
+        if not shown[0] <= score <= shown[1]:
+            side = "below" if score < shown[0] else "above"
+            text = f"{label} lies {side} the axis, at {score_text(score, metric)}."
+            notes.append(tag("p", text, class_="note"))
+    return notes
 
 
 def history_points(
