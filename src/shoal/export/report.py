@@ -71,7 +71,9 @@ class Report:
             "The scorecard": cards_section(self.cards),
             "What it is worth": scores_section(self.champion, self.summary.competing_runs),
             "The genome": genome_section(genome, run.settings.space),
-            "The leading genomes": leaders_section(self.table, genome.hash),
+            "The leading genomes": leaders_section(
+                self.table, genome.hash, confirmed=self.summary.run.state == "finished"
+            ),
             "Notes on the table": notes_section(self.dataset),
             "The same again": again_section(run, genome, self.dataset, self.table),
             "Settings": settings_section(run, self.dataset),

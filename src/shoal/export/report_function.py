@@ -88,7 +88,12 @@ class FunctionReport:
             f"{run.metric.label} by evaluations": work_section(points, run.metric, EVALUATIONS),
             "What it is worth": self._worth(),
             "The genome": genome_section(genome, run.settings.space, network=False),
-            "The leading genomes": leaders_section(self.table, genome.hash, network=False),
+            "The leading genomes": leaders_section(
+                self.table,
+                genome.hash,
+                confirmed=self.summary.run.state == "finished",
+                network=False,
+            ),
             "The same again": self._again(),
             "Settings": self._settings(),
         }

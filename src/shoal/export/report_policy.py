@@ -100,7 +100,9 @@ class PolicyReport:
             "What it is worth": self._worth(),
             "An episode": self._episode(),
             "The policy": genome_section(genome, run.settings.space, _ends(run)),
-            "The leading genomes": leaders_section(self.table, genome.hash),
+            "The leading genomes": leaders_section(
+                self.table, genome.hash, confirmed=self.summary.run.state == "finished"
+            ),
             "How to use it": _use_section(run),
             "The same again": self._again(),
             "Settings": self._settings(),

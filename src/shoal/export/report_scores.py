@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from shoal.analysis.evaluation_table import EvaluationTable
+from shoal.analysis.rank_reasons import leaders, rank_reasons
 from shoal.analysis.score_rows import METRIC_NAMES, ScoreRow, score_rows, shown_metrics
 from shoal.analysis.simple_methods import ReferenceLine
 from shoal.analysis.summary import Summary
@@ -24,6 +25,7 @@ from shoal.presentation.formatting import (
     shortened,
     spread_text,
 )
+from shoal.presentation.rank_text import WHY_HERE, WHY_HERE_HELP, rank_text
 from shoal.store import GenerationRecord
 from shoal.store.serialization import finite
 from shoal.tuning.champion import Champion
@@ -252,58 +254,74 @@ class _Leader:
 
 
 def leaders_section(
-    evaluations: EvaluationTable, champion_hash: str, *, network: bool = True
+    evaluations: EvaluationTable,
+    champion_hash: str,
+    *,
+    confirmed: bool = True,
+    network: bool = True,
 ) -> Html:
     """The best genomes, each with its interval; empty where none has a score.
 
-    ``network`` says whether their swarms find the weights of networks.
+    Parameters
+    ----------
+    evaluations
+        All evaluations.
+    champion_hash
+        The genome whose networks are exported.
+    confirmed
+        Whether it is the champion of a run that has finished; else the best so far.
+    network
+        Whether their swarms find the weights of networks.
     """
-    leaders = _leaders(evaluations)
-    if not leaders:
+    champion = champion_hash if confirmed else None
+    best = leaders(evaluations, LEADERS, champion)
+    found = _leaders(evaluations, best)
+    if not found:
         return Html()
 
     metric = evaluations.metric
-    low, high = _leader_scale(leaders, metric)
+    low, high = _leader_scale(found, metric)
+    reasons = rank_reasons(evaluations, best, champion)
     lines = []
     champion_place = None
-    for place, leader in enumerate(leaders):
+    for place, leader in enumerate(found):
         is_champion = leader.name == champion_hash
         if is_champion:
             champion_place = place
         strip = interval(leader.score, leader.half, low, high, highlight=is_champion)
         cells = _leader_cells(place + 1, leader, metric, strip)
-        lines.append([*cells, _swarm_text(leader.row, network)])
+        why = rank_text(reasons[place], metric, named="No. 1")
+        lines.append([*cells, _swarm_text(leader.row, network), why])
 
     head = ("", metric.label, "95 % interval", "Repeats", "Confirmed", "Genome", "What it is")
     note = (
-        "As the search ranks them: confirmed ones first, then by how far they came in their race, "
-        f"then by {metric.word}."
+        "As the search ranks them: the champion, then those that were confirmed more often, then "
+        f"those that came further in their race, then by {metric.word}. {WHY_HERE_HELP}."
     )
-    board = table(head, lines, kind="board", highlight=champion_place)
+    board = table((*head, WHY_HERE), lines, kind="board", highlight=champion_place)
     return join(board, tag("p", note, class_="note"))
 
 
-def _leaders(evaluations: EvaluationTable) -> list[_Leader]:
-    ranked = evaluations.ranked().head(LEADERS)
+def _leaders(evaluations: EvaluationTable, ranked: pd.DataFrame) -> list[_Leader]:
     scores = evaluations.scores(set(ranked.index))
-    leaders = []
+    found = []
     for label, row in ranked.iterrows():
         name = str(label)
         scored = _scored(evaluations, scores[name], int(row["repeats"]))
-        leaders.append(_Leader(name, row, ci95_half_width(scored)))
-    return leaders
+        found.append(_Leader(name, row, ci95_half_width(scored)))
+    return found
 
 
-def _leader_scale(leaders: Sequence[_Leader], metric: Metric) -> tuple[float, float]:
+def _leader_scale(found: Sequence[_Leader], metric: Metric) -> tuple[float, float]:
     """The scale of all intervals. One of percentages is whole, unless an interval is very long."""
-    lowest = min(leader.score - (leader.half or 0.0) for leader in leaders)
-    highest = max(leader.score + (leader.half or 0.0) for leader in leaders)
+    lowest = min(leader.score - (leader.half or 0.0) for leader in found)
+    highest = max(leader.score + (leader.half or 0.0) for leader in found)
     if metric.unit != "%":
         # One score alone has no extent.
         room = _ROOM_SHARE * ((highest - lowest) or abs(highest) or 1.0)
         return lowest - room, highest + room
 
-    best = max(leader.score for leader in leaders)
+    best = max(leader.score for leader in found)
     low = max(lowest, best - _FARTHEST) - _ROOM
     high = min(highest, best + _FARTHEST) + _ROOM
     return low, high

@@ -55,6 +55,9 @@ _MOST_DRAWN = 200
 # of two repeats may be a hundred times as wide.
 _MOST_OF_INTERVAL = 1.0
 
+# The columns of the bands' ends.
+_BANDS = (("low", "high"), ("q1", "q3"))
+
 # The dashes of the lines of simple methods.
 _REFERENCE_DASHES = ((1, 3), (7, 3), (7, 3, 1, 3), (3, 2))
 
@@ -241,6 +244,15 @@ def _possible(frame: pd.DataFrame, metric: Metric) -> pd.DataFrame:
     return frame.assign(low=frame["low"].clip(upper=100.0), high=frame["high"].clip(upper=100.0))
 
 
+def _within(frame: pd.DataFrame, domain: tuple[float, float]) -> pd.DataFrame:
+    """The history without those ends of bands that would be cut off: a cut band says nothing."""
+    low, high = domain
+    for lower, upper in _BANDS:
+        beyond = (frame[lower] < low) | (frame[upper] > high)
+        frame = frame.assign(**{lower: frame[lower].mask(beyond), upper: frame[upper].mask(beyond)})
+    return frame
+
+
 def _with_bands(
     ends: NDArray[np.float64], low: float, top: float, least: float
 ) -> tuple[float, float]:
@@ -283,12 +295,12 @@ def history_chart(
         Draw for the dark theme.
     """
     colours = palette(dark)
-    frame = _possible(frame, metric)
+    domain = score_range(frame, metric, marks)
+    frame = _within(_possible(frame, metric), domain)
     bands = _bands(frame, colours)
     last = int(frame["generation"].max()) if len(frame) else 1
     end = _axis_end(last, marks.planned)
     each = drawn_every(len(frame))
-    domain = score_range(frame, metric, marks)
 
     x = number_channel(
         "generation",
@@ -464,11 +476,8 @@ def beyond_axis_text(
     texts = [_averages_beyond(frame["average"], low, high, metric)]
 
     ends = _possible(frame, metric)
-    wide = int(((ends["low"] < low) | (ends["high"] > high)).sum())
-    if wide == 1:
-        texts.append("1 interval is wider than the axis")
-    elif wide:
-        texts.append(f"{wide} intervals are wider than the axis")
+    if not ends.equals(_within(ends, (low, high))):
+        texts.append("A band is left out where it is wider than the axis")
 
     for line in marks.lines:
         side = "below" if line.score < low else "above"
