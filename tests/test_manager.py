@@ -13,7 +13,7 @@ from statistics import fmean
 
 import pytest
 
-from shoal.errors import SettingsError
+from shoal.errors import RunStateError, SettingsError
 from shoal.genome.genome import Genome
 from shoal.manager import TrainManager
 from shoal.settings.phase import Phase
@@ -146,6 +146,25 @@ def test_bad_settings_write_nothing(store: Store) -> None:
     with pytest.raises(SettingsError, match="generations"):
         TrainManager(store, generations=0)
     assert store.runs() == []
+
+
+def test_the_run_that_is_shown_can_be_labelled(store: Store) -> None:
+    manager = TrainManager(store, **SMALL)
+    with pytest.raises(RunStateError, match="no run yet"):
+        manager.rename("mine")
+
+    run_id, _ = store.add_run(manager._data, manager._settings)
+    store.command(run_id, "stop")
+    manager.rename("mine")
+    assert manager.tag("good", "new") == ("good", "new")
+    assert manager.tag("Good", remove=True) == ("new",)
+    manager.note("Look again.")
+    manager.archive()
+    run = store.run(run_id)
+    assert (run.name, run.tags, run.note) == ("mine", ("new",), "Look again.")
+    assert run.archived is not None
+    manager.archive(archived=False)
+    assert store.run(run_id).archived is None
 
 
 def test_the_active_run_is_the_one_shown_and_stopped(store: Store) -> None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from shoal.analysis.evaluations import Evaluations
 from shoal.analysis.summary import load_champion
 from shoal.data import Dataset, Part
 from shoal.errors import SettingsError
@@ -31,7 +32,7 @@ from shoal.orchestration.preflight import (
     probe_subject,
 )
 from shoal.orchestration.runner import Runner
-from shoal.problems.evaluation import Evaluation, Task
+from shoal.problems.evaluation import Task
 from shoal.problems.own_code import Own, pin_settings
 from shoal.problems.registry import fill_settings, usual_settings
 from shoal.problems.table import TableProblem
@@ -40,6 +41,7 @@ from shoal.pso.engines.base import Engine
 from shoal.pso.swarm import LEAST_IMPROVEMENT
 from shoal.settings.search_settings import SearchSettings
 from shoal.store import GenerationRecord, Owner, RunView, Store, open_store
+from shoal.system.shown import Shown
 from shoal.tuning.champion import Champion
 
 if TYPE_CHECKING:
@@ -56,8 +58,8 @@ Objective = str | dict[str, Any] | TableObjective | RowLoss
 _AS_ASKED = {"racing": "fixed", "equal_effort": False, "min_improvement": LEAST_IMPROVEMENT}
 
 
-@dataclass(frozen=True, eq=False)
-class TrainResult:
+@dataclass(frozen=True, eq=False, repr=False)
+class TrainResult(Shown):
     """One trained network; `train` gives it.
 
     Attributes
@@ -92,8 +94,8 @@ class TrainResult:
     spared: float
 
 
-@dataclass(frozen=True, eq=False)
-class SearchResult:
+@dataclass(frozen=True, eq=False, repr=False)
+class SearchResult(Shown):
     """A search that has ended; `search` gives it.
 
     Attributes
@@ -104,14 +106,14 @@ class SearchResult:
         The networks of the best genome, with their scores and those of baselines; None when the
         search was stopped or failed.
     evaluations
-        Every training, in the order of the search.
+        Every training, in the order of the search; ``evaluations.to_frame()`` is a table of them.
     generations
         A record of each completed generation.
     """
 
     run: RunView
     champion: Champion | None
-    evaluations: tuple[Evaluation, ...] = field(repr=False)
+    evaluations: Evaluations = field(repr=False)
     generations: tuple[GenerationRecord, ...] = field(repr=False)
 
     @property
@@ -428,6 +430,6 @@ def search_result(store: Store, run_id: int) -> SearchResult:
     return SearchResult(
         run=run,
         champion=load_champion(store, run),
-        evaluations=tuple(store.evaluations(run_id)),
+        evaluations=Evaluations(store.evaluations(run_id), run.metric),
         generations=tuple(store.generations(run_id)),
     )

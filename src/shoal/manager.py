@@ -215,6 +215,66 @@ class TrainManager:
         genome: dict[str, Any] | None = self.get_progress()["best_genome"]
         return genome
 
+    def rename(self, name: str) -> None:
+        """Give the run that `get_progress` shows another name.
+
+        Raises
+        ------
+        RunStateError
+            If there is no such run.
+        SettingsError
+            If the name is empty, too long, or of several lines. Nothing is written then.
+        """
+        self._store.rename(self._shown_id(), name)
+
+    def tag(self, *tags: str, remove: bool = False) -> tuple[str, ...]:
+        """Add tags to the run that `get_progress` shows, or take them away.
+
+        Parameters
+        ----------
+        *tags
+            A few short words each, without commas.
+        remove
+            Whether they are taken away.
+
+        Returns
+        -------
+        tuple of str
+            The run's tags afterwards.
+
+        Raises
+        ------
+        RunStateError
+            If there is no such run.
+        SettingsError
+            If one of them is no tag, or there would be too many. Nothing is written then.
+        """
+        if remove:
+            return self._store.tag(self._shown_id(), remove=tags).tags
+        return self._store.tag(self._shown_id(), tags).tags
+
+    def note(self, text: str) -> None:
+        """Note something about the run that `get_progress` shows; an empty text removes the note.
+
+        Raises
+        ------
+        RunStateError
+            If there is no such run.
+        SettingsError
+            If the text is too long. Nothing is written then.
+        """
+        self._store.note(self._shown_id(), text)
+
+    def archive(self, *, archived: bool = True) -> None:
+        """Leave the run that `get_progress` shows out of lists, or list it again.
+
+        Raises
+        ------
+        RunStateError
+            If there is no such run, or it is queued or running.
+        """
+        self._store.archive(self._shown_id(), archived=archived)
+
     def reset_progress(self) -> None:
         """Have `get_progress` show only runs that start from now on.
 
@@ -227,6 +287,15 @@ class TrainManager:
 
     def _newest(self) -> RunView | None:
         return next(iter(self._store.runs()), None)
+
+    def _shown_id(self) -> int:
+        """The number of the run that is shown; raises `RunStateError` where there is none."""
+        shown = self._shown()
+        if shown is None:
+            raise RunStateError(
+                "This manager shows no run yet.", remedy="start one with start_training()"
+            )
+        return shown.id
 
     def _shown(self) -> RunView | None:
         shown = self._active() or self._newest()

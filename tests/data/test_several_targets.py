@@ -29,7 +29,7 @@ def test_each_target_is_scaled_by_its_own_training_values(preset: str, folds: in
     both = data.encoder.target
     assert isinstance(both, RegressionTargets) and both.names == ("z", "y")
     assert (data.outputs, data.task, data.options.targets) == (2, "regression", ("z", "y"))
-    assert repr(data).endswith("regression of 'z', 'y')")
+    assert repr(data).endswith("regression of z, y>")
 
     # The very numbers of each target alone, since the split does not look at them.
     for column, target in enumerate(("z", "y")):

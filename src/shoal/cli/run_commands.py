@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from shoal.analysis.run_list import SORTS, STATES, RunFilter, matching, ordered
 from shoal.cli.options import JsonOption, LogLevelOption, RunArgument, StoreOption, apply_log_level
 from shoal.cli.terminal import Terminal, echo
 from shoal.errors import SettingsError
 from shoal.orchestration.launcher import prepared_supervisor
+from shoal.system.visible_text import visible
 
 if TYPE_CHECKING:
     from shoal.store import RunView
@@ -20,20 +22,38 @@ app = typer.Typer()
 
 
 @app.command()
-def runs(store: StoreOption = None, as_json: JsonOption = False) -> None:
-    """List all runs, newest first."""
+def runs(
+    search: Annotated[
+        str, typer.Option(metavar="TEXT", help="Words in the name, table, tags or note")
+    ] = "",
+    state: Annotated[str | None, typer.Option(metavar="STATE", help="|".join(STATES))] = None,
+    tag: Annotated[str | None, typer.Option(metavar="TAG", help="Those with this tag")] = None,
+    table: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Those on this table, simulation, function")
+    ] = None,
+    sort: Annotated[str, typer.Option(metavar="COLUMN", help="|".join(SORTS))] = "run",
+    reverse: Annotated[bool, typer.Option("--reverse", help="The other way round")] = False,
+    archived: Annotated[bool, typer.Option("--archived", help="Archived ones, too")] = False,
+    store: StoreOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List the runs, newest first; archived ones only when asked for."""
     from shoal.cli.tables import run_row, runs_table
     from shoal.store import open_store, shown_address, store_exists
 
-    views = []
+    wanted = RunFilter(search, state, tag, table, archived)
+    every: list[RunView] = []
     if store_exists(store):
         with open_store(store) as opened:
-            views = opened.runs()
+            every = opened.runs()
+    views = ordered(matching(every, wanted), sort, reverse=reverse)
 
     if as_json:
         echo(json.dumps({"runs": [run_row(view) for view in views]}))
     elif views:
         Terminal().print(runs_table(views))
+    elif every:
+        echo(f"None of {len(every):,} runs in {shown_address(store)} is like that.")
     else:
         echo(f"No runs in {shown_address(store)}. Start one: shoal run")
 
@@ -156,6 +176,80 @@ def resume(
         with open_store(store, create=False) as opened:
             view = opened.resume(run, budgets)
             raise typer.Exit(follow_run(opened, view.id, as_json=as_json, prepared=prepared))
+
+
+@app.command()
+def rename(
+    run: RunArgument,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="One line")],
+    store: StoreOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Give a run another name."""
+    from shoal.store import open_store
+
+    with open_store(store, create=False) as opened:
+        view = opened.rename(run, name)
+    _print_labels(view, f"is called {visible(view.name)}", as_json)
+
+
+@app.command()
+def tag(
+    run: RunArgument,
+    tags: Annotated[
+        list[str], typer.Argument(metavar="TAG...", help="A few short words each, without commas")
+    ],
+    remove: Annotated[bool, typer.Option("--remove", help="Take these tags away")] = False,
+    store: StoreOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Add tags to a run, by which `shoal runs --tag` finds it."""
+    from shoal.store import open_store
+
+    with open_store(store, create=False) as opened:
+        view = opened.tag(run, remove=tags) if remove else opened.tag(run, tags)
+    shown = ", ".join(map(visible, view.tags)) or "no tags"
+    _print_labels(view, f"has {shown}", as_json)
+
+
+@app.command()
+def note(
+    run: RunArgument,
+    text: Annotated[str, typer.Argument(metavar="TEXT", help='Any text; "" removes the note')],
+    store: StoreOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Note something about a run, in place of its note before."""
+    from shoal.store import open_store
+
+    with open_store(store, create=False) as opened:
+        view = opened.note(run, text)
+    _print_labels(view, "has a note" if view.note else "has no note", as_json)
+
+
+@app.command()
+def archive(
+    run: RunArgument,
+    undo: Annotated[bool, typer.Option("--undo", help="List it again")] = False,
+    store: StoreOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Leave a run out of lists; nothing of it is deleted."""
+    from shoal.store import open_store
+
+    with open_store(store, create=False) as opened:
+        view = opened.archive(run, archived=not undo)
+    _print_labels(view, "is listed again" if undo else "is archived", as_json)
+
+
+def _print_labels(view: RunView, what: str, as_json: bool) -> None:
+    """Print what people now call a run, or note of it."""
+    from shoal.cli.tables import run_row
+
+    if as_json:
+        echo(json.dumps(run_row(view)))
+    else:
+        echo(f"Run {view.id} {what}.")
 
 
 @app.command()

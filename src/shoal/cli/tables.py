@@ -75,8 +75,9 @@ _RUN_COLUMNS: dict[str, dict[str, Any]] = {
     "State": {"no_wrap": True},
     **dict.fromkeys(("Gen.", "Trainings", "Best", "Time"), _AMOUNT),
     "Started": {"no_wrap": True},
+    "Tags": {"max_width": 24},
 }
-_LEFT_OUT_FIRST = ("Started", "Time", "Trainings", "Gen.", "Best")
+_LEFT_OUT_FIRST = ("Tags", "Started", "Time", "Trainings", "Gen.", "Best")
 # Columns of the terminal that names have at least, with the space beside them.
 _SHORTEST_NAME = 10
 _ANY_WIDTH = 1_000
@@ -108,6 +109,12 @@ def report(summary: Summary) -> RenderableType:
     grid.add_row("Generations", generations + _ended_by_text(run))
     trainings = f"{run.evaluations:,} ({run.iterations:,} iterations)"
     grid.add_row("Trainings", f"{trainings} in {duration(run.seconds)}")
+    if run.tags:
+        grid.add_row("Tags", Text(visible(", ".join(run.tags))))
+    if run.note:
+        grid.add_row("Note", Text(visible(run.note)))
+    if run.archived is not None:
+        grid.add_row("Archived", f"{datetime.fromtimestamp(run.archived):%Y-%m-%d %H:%M}")
     if run.error:
         grid.add_row("Error", Text(run.error, style="red"))
 
@@ -260,6 +267,9 @@ def run_row(run: RunView) -> dict[str, Any]:
         "best_repeats": run.best_repeats,
         "created": run.created,
         "result_hash": run.result_hash,
+        "tags": list(run.tags),
+        "note": run.note,
+        "archived": run.archived,
     }
     # The name until 1.0.
     if run.metric.is_accuracy:
@@ -281,7 +291,9 @@ class _RunsTable:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Names are cut first, then columns are left out."""
         names = list(_RUN_COLUMNS)
-        for left_out in _LEFT_OUT_FIRST:
+        if not any(run.tags for run in self.runs):
+            names.remove("Tags")
+        for left_out in [name for name in _LEFT_OUT_FIRST if name in names]:
             others = self._table([name for name in names if name != "Name"])
             wide = options.update(max_width=_ANY_WIDTH)
             needed = console.measure(others, options=wide).minimum
@@ -316,6 +328,7 @@ def _run_cells(run: RunView, *, with_metric: bool) -> dict[str, str | Text]:
         "Best": best,
         "Time": duration(run.seconds),
         "Started": datetime.fromtimestamp(run.created).strftime("%m-%d %H:%M"),
+        "Tags": Text(visible(", ".join(run.tags)), no_wrap=True, overflow="ellipsis"),
     }
 
 

@@ -17,6 +17,7 @@ from shoal.data.presets import DATA_PRESETS, DataPreset
 from shoal.data.splits import SEEDS, repeated_rows
 from shoal.errors import SettingsError
 from shoal.inference.standalone import unscale
+from shoal.system.shown import Shown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -503,7 +504,7 @@ class Part:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Dataset:
+class Dataset(Shown):
     """A prepared table; `shoal.load_dataset` makes one.
 
     Attributes
@@ -535,13 +536,6 @@ class Dataset:
     validation: Part | None
     test: Part | None
     fold_numbers: NDArray[np.int64] | None = None
-
-    def __repr__(self) -> str:
-        row_counts = [len(part.rows) for part in self._parts()]
-        return (
-            f"Dataset({self.name!r}, {sum(row_counts)} rows, {self.inputs} inputs, "
-            f"{self.task} of {', '.join(map(repr, self.options.targets))})"
-        )
 
     @cached_property
     def source(self) -> pd.DataFrame | None:

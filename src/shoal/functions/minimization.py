@@ -18,6 +18,7 @@ from shoal.functions.constraints import Constraints
 from shoal.functions.swarm import Swarm
 from shoal.genome.genome import Genome
 from shoal.pso.swarm import LEAST_IMPROVEMENT, out_of_patience
+from shoal.system.shown import Shown
 
 _log = logging.getLogger(__name__)
 
@@ -42,8 +43,8 @@ _MESSAGES = {
 }
 
 
-@dataclass(frozen=True, eq=False)
-class MinimizeResult:
+@dataclass(frozen=True, eq=False, repr=False)
+class MinimizeResult(Shown):
     """What `minimize` found, with the names of scipy's ``OptimizeResult``.
 
     Attributes

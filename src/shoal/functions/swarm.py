@@ -18,6 +18,7 @@ from shoal.genome.presets import check_genome
 from shoal.numerics.philox import Key, Purpose, derive_key, uniforms
 from shoal.pso.ask_tell import AskTell
 from shoal.pso.swarm import LEAST_IMPROVEMENT, SwarmState
+from shoal.system.shown import Shown
 
 # The random stream of functions, apart from those of trainings.
 _STREAM = 0
@@ -44,7 +45,7 @@ class BestPoint:
     violation: float = 0.0
 
 
-class Swarm:
+class Swarm(Shown):
     """A particle swarm that minimises whatever its caller evaluates.
 
     Parameters

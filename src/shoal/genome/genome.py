@@ -19,6 +19,7 @@ from shoal.genome.genes import (
     START_LAYERS,
     Gene,
 )
+from shoal.system.shown import Shown
 from shoal.update_rules import UPDATE_RULES, UpdateRule, unread_genes
 
 FLOAT32_MAX = 3.4028235e38
@@ -36,8 +37,8 @@ _NOT_NEGATIVE = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Genome:
+@dataclass(frozen=True, slots=True, repr=False)
+class Genome(Shown):
     """What evolution changes.
 
     The constructor takes any values that make a swarm, also beyond a search's bounds

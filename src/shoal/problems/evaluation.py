@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from shoal.genome.genome import Genome
 from shoal.objectives.metrics import Scores
 from shoal.settings.phase import Phase, number_in_phase, phase_of
+from shoal.system.shown import Shown
 
 Status = Literal["ok", "failed"]
 
@@ -52,8 +53,8 @@ class Task:
         return number_in_phase(self.repeat)
 
 
-@dataclass(frozen=True, slots=True)
-class Evaluation:
+@dataclass(frozen=True, slots=True, repr=False)
+class Evaluation(Shown):
     """The record of one repeat.
 
     Attributes
@@ -109,8 +110,8 @@ class Evaluation:
         return self.scores.selection.accuracy
 
 
-@dataclass(frozen=True, slots=True)
-class GenerationSummary:
+@dataclass(frozen=True, slots=True, repr=False)
+class GenerationSummary(Shown):
     """One completed generation, for people.
 
     Scores are over the repeats that its genomes had when it was complete.

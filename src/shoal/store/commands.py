@@ -220,6 +220,7 @@ def set_state(connection: Connection, run_id: int, state: str, **values: Any) ->
     if state in TERMINAL:
         values["ended"] = now()
     if state == "queued":
-        values["error"] = None
+        # What goes on is of interest again.
+        values |= {"error": None, "archived": None}
     connection.execute(update(run).where(run.c.id == run_id).values(values))
     live_status.clear(connection, run_id)

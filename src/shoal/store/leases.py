@@ -103,6 +103,7 @@ def _claim_if_free(connection: Connection, owner: Owner, run_id: int) -> Claim |
             heartbeat=now(),
             started=func.coalesce(run.c.started, now()),
             error=None,
+            archived=None,
         )
     )
     if claimed.rowcount != 1:

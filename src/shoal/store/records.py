@@ -18,6 +18,7 @@ from shoal.problems.evaluation import GenerationSummary
 from shoal.settings.presets import PRESETS
 from shoal.settings.search_settings import SearchSettings
 from shoal.system.machine import machine_id, process_exists, process_start
+from shoal.system.shown import Shown
 
 # An owner whose last heartbeat is older than this, in seconds, counts as dead.
 LEASE_SECONDS = 30.0
@@ -51,7 +52,7 @@ EVALUATION_COLUMNS = (
 )
 
 # The kind of problem of a run that records none.
-_TABLE = "table"
+TABLE = "table"
 
 
 # --- owners and claims ------------------------------------------------------------------------
@@ -226,8 +227,8 @@ def recorded_metric(setting: Any, problem: dict[str, Any] | None) -> Metric:
 # --- what people see --------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class RunView:
+@dataclass(frozen=True, slots=True, repr=False)
+class RunView(Shown):
     """A run as people see it.
 
     Attributes
@@ -273,6 +274,12 @@ class RunView:
     problem
         What is solved, as `shoal.problems.base.Problem.to_dict` gives it. None: a table, with a
         metric that its settings name.
+    tags
+        Short words that people gave it.
+    note
+        What people noted of it; empty: nothing.
+    archived
+        Since when lists leave it out, in seconds since 1970; None: they show it.
     """
 
     id: int
@@ -300,12 +307,15 @@ class RunView:
     pending: tuple[str, ...] = ()
     dataset_hash: str = ""
     problem: dict[str, Any] | None = None
+    tags: tuple[str, ...] = ()
+    note: str = ""
+    archived: float | None = None
 
     @property
     def kind(self) -> str:
         """What kind of problem is solved: "table", "simulation" or "function"."""
         if self.problem is None:
-            return _TABLE
+            return TABLE
         return str(self.problem["kind"])
 
     @property
@@ -316,7 +326,7 @@ class RunView:
     @property
     def is_table(self) -> bool:
         """Whether a table is solved; then `data_options` say how it is prepared."""
-        return self.kind == _TABLE
+        return self.kind == TABLE
 
     @property
     def metric(self) -> Metric:
@@ -332,6 +342,49 @@ class RunView:
     def avg_accuracy(self) -> float | None:
         """The name of `mean_score` until 1.0."""
         return self.mean_score
+
+
+@dataclass(frozen=True, slots=True)
+class RunEntry:
+    """What lists need of a run: they may have thousands, so that nothing large is read.
+
+    Attributes
+    ----------
+    id, name, dataset, state, tags, note, archived
+        As of a `RunView`.
+    kind
+        What kind of problem is solved: "table", "simulation" or "function".
+    metric
+        What the run's scores are scores of.
+    generations, evaluations
+        Completed generations, and recorded evaluations.
+    seconds
+        Active training time, in seconds.
+    best_score
+        As of a `RunView`, in the metric's unit.
+    created, started, ended
+        When it was queued, first claimed, and ended; seconds since 1970.
+    dataset_hash
+        SHA-256 of the stored table; that of nothing, where the run has no table.
+    """
+
+    id: int
+    name: str
+    dataset: str
+    state: str
+    kind: str
+    metric: Metric
+    generations: int
+    evaluations: int
+    seconds: float
+    best_score: float | None
+    created: float
+    started: float | None
+    ended: float | None
+    dataset_hash: str
+    tags: tuple[str, ...] = ()
+    note: str = ""
+    archived: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

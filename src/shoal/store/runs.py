@@ -29,7 +29,14 @@ from shoal.errors import RunNotFoundError, RunStateError, SettingsError, StoreEr
 from shoal.settings.search_settings import SearchSettings
 from shoal.store.connection import log_on_commit
 from shoal.store.migrate import take_lock
-from shoal.store.records import RunView, TableView, is_alive
+from shoal.store.records import (
+    TABLE,
+    RunEntry,
+    RunView,
+    TableView,
+    is_alive,
+    recorded_metric,
+)
 from shoal.store.serialization import sanitise_text
 from shoal.store.tables import (
     NO_TABLE,
@@ -54,6 +61,23 @@ BUDGETS = ("generations", "evaluations", "max_seconds")
 _ADDING = 5_301_047_210_118
 # How many runs an error message names.
 _RUNS_NAMED = 5
+# What `RunEntry` has under the names of the columns, and what says its state.
+_ENTRY_COLUMNS = (
+    "id",
+    "name",
+    "state",
+    "owner",
+    "generations",
+    "evaluations",
+    "seconds",
+    "created",
+    "started",
+    "ended",
+    "dataset_hash",
+    "tags",
+    "note",
+    "archived",
+)
 # A run's number has fewer digits than this: longer ones do not fit in 64 bits.
 _MOST_DIGITS = 19
 
@@ -327,6 +351,40 @@ def read_run(connection: Connection, run_id: int | str) -> RunView:
     return runs[0]
 
 
+def read_entries(connection: Connection) -> list[RunEntry]:
+    """What lists need of each run, the newest first.
+
+    Of the settings and the problem only what says the metric is read, since 5,000 whole records
+    would take seconds.
+    """
+    columns: list[Any] = [
+        *(run.c[name] for name in _ENTRY_COLUMNS),
+        run.c.best_accuracy.label("best_score"),
+        run.c.settings["metric"].as_string().label("setting"),
+        run.c.problem["name"].as_string().label("problem_name"),
+        run.c.problem["kind"].as_string().label("problem_kind"),
+        run.c.problem["metric"].label("problem_metric"),
+        dataset.c.name.label("dataset"),
+        (now() - run.c.heartbeat).label("age"),
+    ]
+    query = select(*columns).select_from(run).join(dataset).order_by(run.c.id.desc())
+    rows = connection.execute(query)
+    return [_run_entry(row) for row in rows]
+
+
+def _run_entry(row: Row[Any]) -> RunEntry:
+    # Most columns have the name of the field that they fill.
+    values = dict(row._mapping)
+    values["state"] = shown_state(row)
+    values["kind"] = row.problem_kind or TABLE
+    values["dataset"] = row.problem_name or row.dataset
+    metric = {"metric": row.problem_metric} if row.problem_metric else None
+    values["metric"] = recorded_metric(row.setting, metric)
+    values["tags"] = tuple(row.tags or ())
+    values["note"] = row.note or ""
+    return RunEntry(**{name: values[name] for name in RunEntry.__dataclass_fields__})
+
+
 def read_comparable_runs(connection: Connection, run_id: int) -> list[RunView]:
     """The other finished runs on the same table, newest first."""
     own_table = select(run.c.dataset_hash).where(run.c.id == run_id).scalar_subquery()
@@ -374,6 +432,8 @@ def _run_view(row: Row[Any], pending: tuple[str, ...]) -> RunView:
     values["pending"] = pending
     values["best_score"] = row.best_accuracy
     values["mean_score"] = row.avg_accuracy
+    values["tags"] = tuple(row.tags or ())
+    values["note"] = row.note or ""
     if row.problem is not None:
         values["dataset"] = row.problem["name"]
     return RunView(**{name: values[name] for name in RunView.__dataclass_fields__})
@@ -403,7 +463,7 @@ def extend_run(connection: Connection, run_id: int | str, budgets: Mapping[str, 
     after = SearchSettings.recorded({**row.settings, **budgets})
     values: dict[str, Any] = {"settings": after.to_dict()}
     if state == "finished":
-        values |= {"state": "queued", "ended": None, "result_hash": None}
+        values |= {"state": "queued", "ended": None, "result_hash": None, "archived": None}
     connection.execute(update(run).where(run.c.id == row.id).values(values))
 
     changes = [f"{name} {getattr(before, name)} -> {new}" for name, new in budgets.items()]

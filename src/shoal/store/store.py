@@ -1,9 +1,10 @@
 """The store: the one way to the database.
 
 `open_store` opens a `Store`, whose class docstring states what it promises. Each method is one
-transaction. Methods for people who manage runs stand here. Those for a run's owner, for supervisors
-and for readers of results stand in `ownership`, `supervision` and `results`. The SQL stands in
-`runs`, `commands`, `leases`, `live_status` and `outbox`.
+transaction. Methods for people who manage runs stand here, those for the order among many runs in
+`labelling`. Those for a run's owner, for supervisors and for readers of results stand in
+`ownership`, `supervision` and `results`. The SQL stands in `runs`, `commands`, `labels`, `leases`,
+`live_status` and `outbox`.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from shoal.settings.search_settings import SearchSettings
 from shoal.store import commands, migrate, runs
 from shoal.store.address import address_or_default, parse_url, show_url, shown_address, store_exists
 from shoal.store.connection import Database
+from shoal.store.labelling import Labelling
 from shoal.store.ownership import RunOwnership
 from shoal.store.records import CommandKind, RunView, TableView
 from shoal.store.results import RecordedResults
@@ -81,7 +83,7 @@ def open_store(url: str | os.PathLike[str] | None = None, *, create: bool = True
     return Store(address_or_default(url))
 
 
-class Store(RunOwnership, RecordedResults, Supervision):
+class Store(RunOwnership, RecordedResults, Supervision, Labelling):
     """Runs, their evaluations, and the commands and claims that drive them.
 
     Parameters
@@ -331,20 +333,23 @@ class Store(RunOwnership, RecordedResults, Supervision):
         """The tables that runs use, the last used first."""
         return self._database.read(runs.read_tables)
 
-    def runs(self, limit: int | None = None) -> list[RunView]:
+    def runs(self, limit: int | None = None, *, archived: bool = True) -> list[RunView]:
         """The runs of the store.
 
         Parameters
         ----------
         limit
             How many, at most; None: all of them.
+        archived
+            Whether archived ones are among them.
 
         Returns
         -------
         list of RunView
             The newest first.
         """
-        return self._database.read(lambda c: runs.read_runs(c, limit=limit))
+        condition = None if archived else run.c.archived.is_(None)
+        return self._database.read(lambda c: runs.read_runs(c, condition, limit))
 
     def run_count(self) -> int:
         """How many runs there are."""

@@ -32,7 +32,7 @@ from sqlalchemy.sql.functions import FunctionElement
 from shoal.store.column_types import Number
 
 # The revision that the newest migration leaves behind.
-REVISION = "0004"
+REVISION = "0005"
 # Alembic's own default name may belong to another program of a shared database.
 VERSION_TABLE = "shoal_version"
 
@@ -146,6 +146,12 @@ run = Table(
     Column("result_hash", Text),
     # What is solved: `Problem.to_dict`. NULL: a table, with a metric that the settings name.
     Column("problem", Json),
+    # What people noted of it: a list of short texts (NULL: none), a text (NULL: none), and since
+    # when it is left out of lists, in seconds since 1970 (NULL: it is not). No result depends on
+    # them.
+    Column("tags", Json),
+    Column("note", Text),
+    Column("archived", Time),
     Index("run_state", "state"),
     # An id that a person has seen never comes to mean another run.
     sqlite_autoincrement=True,

@@ -23,6 +23,7 @@ from shoal.problems.base import Problem
 from shoal.problems.evaluation import Evaluation, Task
 from shoal.problems.progress import TrainingInfo
 from shoal.pso.engines.base import Engine
+from shoal.system.shown import Shown
 from shoal.tuning.baselines import Baseline
 from shoal.tuning.racing import SIGNIFICANT
 from shoal.tuning.search import RankedGenome, Search
@@ -233,8 +234,8 @@ def _known(ranked: RankedGenome) -> tuple[float, ...]:
     return tuple(_present(ranked.scores))
 
 
-@dataclass(frozen=True, eq=False)
-class Champion:
+@dataclass(frozen=True, eq=False, repr=False)
+class Champion(Shown):
     """The recommended genome with its networks.
 
     Attributes

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -111,6 +111,37 @@ class CommandService:
             self._note("Start", run_id)
         ensure_supervisor(self.store)
         return run_id
+
+    def rename(self, run_id: int, name: str) -> None:
+        """Give a run another name."""
+        self.identity.check_may_act()
+        self.store.rename(run_id, name)
+        self._note("New name", run_id)
+
+    def set_tags(self, run_id: int, tags: Sequence[str]) -> None:
+        """Make these the tags of a run."""
+        self.identity.check_may_act()
+        wanted = {tag.strip().casefold() for tag in tags}
+        gone = [tag for tag in self.store.run(run_id).tags if tag.casefold() not in wanted]
+        self.store.tag(run_id, tags, gone)
+
+    def add_tags(self, run_ids: Iterable[int], tags: Sequence[str]) -> None:
+        """Add tags to runs. A run that cannot have them is the last one that is looked at."""
+        self.identity.check_may_act()
+        for run_id in run_ids:
+            self.store.tag(run_id, tags)
+
+    def write_note(self, run_id: int, text: str) -> None:
+        """Write a run's note."""
+        self.identity.check_may_act()
+        self.store.note(run_id, text)
+
+    def archive(self, run_ids: Iterable[int], *, archived: bool = True) -> None:
+        """Leave runs out of lists, or list them again."""
+        self.identity.check_may_act()
+        for run_id in run_ids:
+            self.store.archive(run_id, archived=archived)
+            self._note("Archiving" if archived else "Taking it out of the archive", run_id)
 
     def delete(self, run_id: int) -> None:
         """Remove a run and all that it recorded."""
