@@ -67,7 +67,7 @@ def show(
     store: StoreOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show one run: its state, its best genome with its uncertainty, its scores, and its leaderboard."""
+    """Show one run: its state, its best genome with its uncertainty, scores and leaderboard."""
     if code:
         from shoal.cli.problem_commands import show_code
 
