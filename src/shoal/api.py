@@ -21,8 +21,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from shoal.analysis.champion_rows import ChampionRows, champion_rows
+from shoal.analysis.diagnostics import Diagnostics, diagnostics
 from shoal.analysis.evaluation_table import EvaluationTable
 from shoal.analysis.evaluations import Evaluations
+from shoal.analysis.input_importance import REPEATS, InputImportances, input_importances
+from shoal.analysis.partial_dependence import LINES, PartialDependence, partial_dependence
+from shoal.analysis.rank_reasons import leaders
 from shoal.analysis.score_rows import score_rows
 from shoal.analysis.summary import load_champion
 from shoal.data import Dataset, Part
@@ -47,6 +52,7 @@ from shoal.orchestration.preflight import (
 )
 from shoal.orchestration.runner import Runner
 from shoal.presentation.run_progress import show_run
+from shoal.problems.base import Problem
 from shoal.problems.evaluation import Task
 from shoal.problems.own_code import Own, pin_settings
 from shoal.problems.registry import fill_settings, usual_settings
@@ -135,6 +141,8 @@ class SearchResult(Shown):
         A record of each completed generation.
     recorded_in
         Opens the store that has the run, when somebody asks for more than this.
+    problem_of_run
+        Reads what the run solves, when somebody asks what its model does.
     """
 
     run: RunView
@@ -142,6 +150,7 @@ class SearchResult(Shown):
     evaluations: Evaluations = field(repr=False)
     generations: tuple[GenerationRecord, ...] = field(repr=False)
     recorded_in: Callable[[], Store] | None = field(repr=False, default=None)
+    problem_of_run: Callable[[], Problem] | None = field(repr=False, default=None)
 
     @property
     def plot(self) -> RunPlots:
@@ -166,7 +175,7 @@ class SearchResult(Shown):
         return plots
 
     def leaderboard(self, count: int = 10) -> pd.DataFrame:
-        """The best genomes, as the search ranks them.
+        """The best genomes in the order of the page Champion.
 
         Parameters
         ----------
@@ -176,7 +185,7 @@ class SearchResult(Shown):
         Returns
         -------
         DataFrame
-            A row for each genome, by its hash, the best first: the genes, and the scores that
+            A row for each genome, by its hash, the champion first: the genes, and the scores that
             `shoal.analysis.evaluation_table.EvaluationTable.genomes` explains.
 
         Raises
@@ -187,7 +196,8 @@ class SearchResult(Shown):
         if self.recorded_in is None:
             raise _unknown_store(self.run)
         with self.recorded_in() as store:
-            return EvaluationTable(store, self.run).refresh().ranked().head(count)
+            champion = self.champion.genome.hash if self.champion else None
+            return leaders(EvaluationTable(store, self.run).refresh(), count, champion)
 
     def baselines(self) -> pd.DataFrame:
         """The champion's scores beside those of other methods on the same test rows.
@@ -222,6 +232,85 @@ class SearchResult(Shown):
         if self.champion is None or self.run.has_network:
             return None
         return self.champion.ensemble.train[self.run.metric.name]
+
+    def importance(self, *, repeats: int = REPEATS, seed: int = 0) -> InputImportances:
+        """Which columns the champion needs: what the score loses when their values are shuffled.
+
+        Parameters
+        ----------
+        repeats
+            Shuffles of each column, 2 or more.
+        seed
+            The same seed gives the same numbers.
+
+        Returns
+        -------
+        InputImportances
+            Of the networks together, on the test rows, with 95 % intervals over networks and
+            shuffles; ``to_frame()`` has a row a column.
+
+        Raises
+        ------
+        AnalysisError
+            There is no champion, or the table has no test rows.
+        ProblemError
+            The run solves no table.
+        SettingsError
+            For ``repeats`` out of range.
+        """
+        return input_importances(self._champion_rows(), repeats=repeats, seed=seed)
+
+    def partial_dependence(
+        self, column: str, *, lines: int = LINES, seed: int = 0
+    ) -> PartialDependence:
+        """How the champion's predictions change with one column of the table.
+
+        Parameters
+        ----------
+        column
+            The name of an input.
+        lines
+            Test rows whose own predictions are kept.
+        seed
+            Of the rows that are drawn.
+
+        Returns
+        -------
+        PartialDependence
+            ``average`` (values, outputs) and ``individual`` (lines, values, outputs), of the
+            networks together; ``to_frame()`` has a row for each value and output.
+
+        Raises
+        ------
+        AnalysisError, ProblemError
+            As `importance`, and for a column that is no input.
+        """
+        return partial_dependence(self._champion_rows(), column, lines=lines, seed=seed)
+
+    def diagnostics(self) -> Diagnostics:
+        """How the champion's networks together predict the test rows.
+
+        Returns
+        -------
+        ClassDiagnostics or NumberDiagnostics
+            Of classes: curves, confusions, precision and recall, thresholds, calibration. Of
+            numbers: residuals, and errors by range of the target.
+
+        Raises
+        ------
+        AnalysisError, ProblemError
+            As `importance`.
+        """
+        return diagnostics(self._champion_rows())
+
+    def _champion_rows(self) -> ChampionRows:
+        if self.champion is None or self.problem_of_run is None:
+            raise AnalysisError(
+                f"Run {self.run.id} has kept no champion.",
+                expected="a finished run",
+                remedy=f"`shoal resume {self.run.id}` goes on with it",
+            )
+        return champion_rows(self.problem_of_run(), self.champion)
 
     @property
     def result_hash(self) -> str | None:
@@ -586,6 +675,7 @@ def search_result(store: Store, run_id: int) -> SearchResult:
         evaluations=Evaluations(store.evaluations(run_id), run.metric),
         generations=tuple(store.generations(run_id)),
         recorded_in=partial(open_store, store.raw_url, create=False),
+        problem_of_run=partial(_stored_problem, store.raw_url, run.id),
     )
 
 
@@ -623,3 +713,9 @@ def _unknown_store(run: RunView) -> AnalysisError:
         expected="a result of shoal.search or shoal.load_run",
         remedy=f"result = shoal.load_run({run.id}, store)",
     )
+
+
+def _stored_problem(store: str, run_id: int) -> Problem:
+    """What a run solves. The store may have been closed since the run was read."""
+    with open_store(store, create=False) as opened:
+        return opened.load_problem(run_id)

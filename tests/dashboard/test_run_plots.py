@@ -15,7 +15,9 @@ import pytest
 import shoal
 from shoal import api
 from shoal.analysis.evaluation_table import EvaluationTable
-from shoal.dashboard.charts.history import history_chart, history_data
+from shoal.analysis.simple_methods import simple_methods
+from shoal.analysis.summary import summarise
+from shoal.dashboard.charts.history import HistoryMarks, history_chart, history_data
 from shoal.dashboard.charts.leaderboard import leaderboard_chart, leaderboard_data, repeats_data
 from shoal.errors import AnalysisError, RunNotFoundError, StoreError
 
@@ -64,10 +66,12 @@ def test_history_is_the_chart_of_the_page_live(result: shoal.SearchResult, dark:
     assert result.recorded_in is not None
     with result.recorded_in() as store:
         table = EvaluationTable(store, result.run).refresh()
+        lines = tuple(simple_methods(store.load_problem(result.run.id)))  # type: ignore[arg-type]
+        marks = HistoryMarks(summarise(store, result.run.id).best, lines)
     frame = history_data(
         result.generations, table.frame, result.run.settings.schedule.scored_repeats
     )
-    page = history_chart(frame, metric=result.run.metric, dark=dark)
+    page = history_chart(frame, metric=result.run.metric, marks=marks, dark=dark)
     drawn = layers_of(chart)
     for mine, theirs in zip(drawn, page["layer"], strict=False):
         assert mine["mark"] == theirs["mark"]
@@ -82,7 +86,8 @@ def test_leaderboard_is_the_chart_of_the_page_champion(result: shoal.SearchResul
     assert result.recorded_in is not None
     with result.recorded_in() as store:
         table = EvaluationTable(store, result.run).refresh()
-        best = leaderboard_data(table, 4)
+        assert result.champion is not None
+        best = leaderboard_data(table, 4, result.champion.genome.hash)
         dots = repeats_data(table, best)
     page = leaderboard_chart(best, dots, metric=result.run.metric)
     theirs = [layer["data"]["values"] for layer in page["layer"]]

@@ -16,12 +16,20 @@ from shoal.analysis.comparable_scores import floored_scores, with_comparable_sco
 from shoal.analysis.evaluation_table import EvaluationTable
 from shoal.analysis.gene_features import gene_features
 from shoal.analysis.importance import importances
+from shoal.analysis.simple_methods import reference_lines, simple_methods
+from shoal.analysis.summary import load_champion, summarise
 from shoal.dashboard.charts.base import palette
-from shoal.dashboard.charts.history import history_chart, history_data
+from shoal.dashboard.charts.history import (
+    HistoryMarks,
+    history_chart,
+    history_data,
+    planned_generations,
+)
 from shoal.dashboard.charts.leaderboard import leaderboard_chart, leaderboard_data, repeats_data
 from shoal.dashboard.charts.vega import FONT, Spec
 from shoal.errors import AnalysisError
 from shoal.presentation.palette import MARGINS
+from shoal.problems.table import TableProblem
 from shoal.replay.recorder import Window, recorded_training, replay_training
 from shoal.store import RunView, Store
 
@@ -30,11 +38,11 @@ if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 WIDTH = 720
-# Room for a legend above a chart, and what its entries take, in pixels.
-_LEGEND = 26
+# A line of the legend above a chart, and what its entries take, in pixels.
+_LINE = 22
 _MARK = 22
-_GAP = 20
-_LETTER = 6.6
+_GAP = 18
+_LETTER = 7.2
 # Lines of genomes go through this number of genes.
 _GENES = 6
 
@@ -84,7 +92,9 @@ class RunPlots:
                 raise _nothing_yet(self._run, "generation")
             scored = self._run.settings.schedule.scored_repeats
             frame = history_data(generations, table.frame, scored)
-        return as_altair(history_chart(frame, metric=self._run.metric, dark=dark), width, dark)
+            marks = self._marks(table.store)
+        chart = history_chart(frame, metric=self._run.metric, marks=marks, dark=dark)
+        return as_altair(chart, width, dark)
 
     def leaderboard(
         self, count: int = 10, *, width: int = WIDTH, dark: bool = False
@@ -110,7 +120,9 @@ class RunPlots:
             The store cannot be read any more.
         """
         with self._table() as table:
-            best = leaderboard_data(table, count)
+            champion = load_champion(table.store, self._run)
+            name = champion.genome.hash if champion else None
+            best = leaderboard_data(table, count, name)
             dots = repeats_data(table, best)
         if best.empty:
             raise _nothing_yet(self._run, "training")
@@ -185,6 +197,17 @@ class RunPlots:
         )
         return _on_surface(swarm_chart(replay, dark=dark), dark)
 
+    def _marks(self, store: Store) -> HistoryMarks:
+        """The champion, and what simple methods reach."""
+        lines = reference_lines(self._run)
+        if self._run.is_table:
+            problem = store.load_problem(self._run.id)
+            assert isinstance(problem, TableProblem)
+            lines = tuple(simple_methods(problem))
+        summary = summarise(store, self._run.id)
+        champion = summary.best if summary.champion is not None else None
+        return HistoryMarks(champion, lines, planned_generations(self._run))
+
     @contextmanager
     def _table(self) -> Iterator[EvaluationTable]:
         with self._open_store() as store:
@@ -217,19 +240,38 @@ def as_altair(spec: Spec, width: int, dark: bool) -> altair.TopLevelMixin:
     about = spec.pop("usermeta")
     colours = palette(dark)
     spec |= {"background": colours.surface, "width": width - MARGINS["left"] - MARGINS["right"]}
-    if about["entries"]:
-        top = {"top": spec["padding"]["top"] + _LEGEND}
-        spec["padding"] = {**spec["padding"], **top}
-        spec["layer"] += _legend_layers(about["entries"], colours.text)
+    lines = _legend_lines(about["entries"], spec["width"])
+    spec["padding"] = {**spec["padding"], "top": spec["padding"]["top"] + _LINE * len(lines)}
+    for n, entries in enumerate(lines):
+        y = _LINE * (n - len(lines)) + _LINE / 3
+        spec["layer"] += _legend_layers(entries, y, colours.text)
     chart: altair.TopLevelMixin = altair.Chart.from_dict(spec)
     return chart
 
 
-def _legend_layers(entries: list[dict[str, Any]], text_colour: str) -> list[Spec]:
-    """A line of marks and labels above the plane."""
+def _legend_lines(entries: list[dict[str, Any]], width: float) -> list[list[dict[str, Any]]]:
+    """The entries of a legend, in as many lines as they need."""
+    lines: list[list[dict[str, Any]]] = []
+    left = 0.0
+    for entry in entries:
+        needed = _width_of(entry)
+        if needed > left:
+            lines.append([])
+            left = width
+        lines[-1].append(entry)
+        left -= needed
+    return lines
+
+
+def _width_of(entry: dict[str, Any]) -> float:
+    return float(_MARK + _GAP + _LETTER * len(entry["label"]))
+
+
+def _legend_layers(entries: list[dict[str, Any]], place: float, text_colour: str) -> list[Spec]:
+    """A line of marks and labels; ``place`` is its height below the upper end of the plane."""
     layers = []
     x = 0.0
-    y = {"value": -_LEGEND / 2 - 3}
+    y = {"value": place}
     for entry in entries:
         start = {"value": x}
         nothing: Spec = {"data": {"values": [{}]}}
@@ -245,7 +287,7 @@ def _legend_layers(entries: list[dict[str, Any]], text_colour: str) -> list[Spec
             "color": text_colour,
         }
         layers.append(nothing | {"mark": label, "encoding": {"x": start, "y": y}})
-        x += _MARK + _GAP + _LETTER * len(entry["label"])
+        x += _width_of(entry)
     return layers
 
 
