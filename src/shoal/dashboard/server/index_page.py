@@ -37,6 +37,7 @@ _ELEMENTS = {
     "runs": _RUNS,
     "live": ("ArrowVegaLiteChart", "Button", "Progress"),
     "champion": ("ArrowVegaLiteChart", "DownloadButton"),
+    "model": ("ArrowVegaLiteChart", "Slider", *_CHOICES),
     "evaluations": (
         "DataFrame",
         "Button",
