@@ -241,8 +241,8 @@ def test_an_installed_objective_is_chosen_by_its_name(site: Path) -> None:
 
 def test_fields_have_the_words_of_the_command_line() -> None:
     shown = CliRunner().invoke(commands, ["run", "--help"], env={"COLUMNS": "100"})
-    # A word may be broken at its dash.
-    words = re.sub(r"\s+", "", shown.output)
+    # A word may be broken at its dash, and a frame stands around the lines.
+    words = re.sub(r"[\s│]+", "", shown.output)
     texts = [text for name, text in inspect.getmembers(field_help) if name.isupper()]
     assert len(texts) > 10
     for text in texts:

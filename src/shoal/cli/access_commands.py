@@ -9,13 +9,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from shoal.cli.command_group import PlainFlags
 from shoal.cli.terminal import echo
 
 if TYPE_CHECKING:
     from shoal.auth import Role
 
 app = typer.Typer(
-    help="Say who may look at the dashboard, and who may act there.", no_args_is_help=True
+    cls=PlainFlags,
+    help="Say who may look at the dashboard, and who may act there.",
+    no_args_is_help=True,
 )
 
 NameArgument = Annotated[

@@ -17,6 +17,9 @@ import typer
 
 from shoal.cli.access_commands import app as access_commands
 from shoal.cli.analysis_commands import app as analysis_commands
+from shoal.cli.command_group import GroupedCommands
+from shoal.cli.completion import complete_table
+from shoal.cli.help_commands import app as help_commands
 from shoal.cli.model_commands import app as model_commands
 from shoal.cli.options import (
     DataArgument,
@@ -86,19 +89,22 @@ app = typer.Typer(
         "Trains neural networks with particle swarms, tunes the swarms with a genetic algorithm, "
         "and keeps every training."
     ),
+    cls=GroupedCommands,
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
-    rich_markup_mode=None,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="More on a command: `shoal help COMMAND`, or `shoal COMMAND -h`.",
 )
 
-# Help lists the commands of this file first, then these, in their order here.
+# `command_group` says in which order help lists them.
 app.add_typer(run_commands)
 app.add_typer(problem_commands)
 app.add_typer(store_commands)
 app.add_typer(access_commands, name="access")
 app.add_typer(analysis_commands)
 app.add_typer(model_commands)
+app.add_typer(help_commands)
 
 
 def _print_version(wanted: bool) -> None:
@@ -205,7 +211,12 @@ def run(
 @app.command()
 def check(
     data: Annotated[
-        str, typer.Argument(metavar="DATA", help="`concrete`, or a CSV or Parquet file")
+        str,
+        typer.Argument(
+            metavar="DATA",
+            help="`concrete`, or a CSV or Parquet file",
+            autocompletion=complete_table,
+        ),
     ],
     target: TargetOption = None,
     preset: Annotated[

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from shoal.cli.completion import complete_table
 from shoal.cli.options import JsonOption, RunArgument, StoreOption
 from shoal.cli.terminal import echo
 from shoal.errors import ModelError, SettingsError
@@ -194,7 +195,9 @@ def predict(
     data: Annotated[
         Path,
         typer.Argument(
-            metavar="DATA", help="CSV or Parquet file with the columns of the training table"
+            metavar="DATA",
+            help="CSV or Parquet file with the columns of the training table",
+            autocompletion=complete_table,
         ),
     ],
     out: Annotated[Path, typer.Option(metavar="FILE", help="The CSV file to write")] = Path(

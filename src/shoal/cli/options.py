@@ -7,8 +7,18 @@ from typing import Annotated
 
 import typer
 
+from shoal.cli.completion import complete_data, complete_run
 from shoal.settings import field_help
 from shoal.settings.samplers import SAMPLERS
+
+# The groups of options in the help of `shoal run`
+
+_DATA = "Data"
+_SIMULATION = "Simulation or function"
+_SEARCH = "Search"
+_END = "When it ends"
+_AIM = "Metric, loss and objective"
+_WHERE = "Where trainings run"
 
 # What many commands take
 
@@ -24,22 +34,26 @@ JsonOption = Annotated[
     bool, typer.Option("--json", help="Print one JSON object on the last line, and nothing else")
 ]
 RunArgument = Annotated[
-    str, typer.Argument(metavar="RUN", help="The run's number, as `shoal runs` lists it")
+    str,
+    typer.Argument(
+        metavar="RUN",
+        help="The run's number, as `shoal runs` lists it",
+        autocompletion=complete_run,
+    ),
 ]
-_LOG_LEVELS = "debug|info|warning|error"
 _LOG_LEVEL_HELP = (
-    "How much is logged on standard error, and by supervisors that this command starts; "
-    "default: warnings, and what supervisors decide"
+    "How much is logged on standard error, and by supervisors that this command starts: debug, "
+    "info, warning or error; default: warnings, and what supervisors decide"
 )
 LogLevelOption = Annotated[
-    str | None, typer.Option("--log-level", metavar=_LOG_LEVELS, help=_LOG_LEVEL_HELP)
+    str | None, typer.Option("--log-level", metavar="LEVEL", help=_LOG_LEVEL_HELP)
 ]
 # Before the command. The environment counts here only, so that it does not count twice.
 MainLogLevelOption = Annotated[
     str | None,
     typer.Option(
         "--log-level",
-        metavar=_LOG_LEVELS,
+        metavar="LEVEL",
         envvar="SHOAL_LOG_LEVEL",
         show_envvar=True,
         help=_LOG_LEVEL_HELP,
@@ -64,51 +78,82 @@ DataArgument = Annotated[
         metavar="[DATA]",
         help="`concrete`, a CSV or Parquet file; or a simulation: `lost-sales`, `cartpole`, "
         "gym:NAME; or a function: `rastrigin`; or one of your own: FILE.py:NAME, MODULE:NAME",
+        autocompletion=complete_data,
     ),
 ]
 DemoSimulationOption = Annotated[
-    bool, typer.Option("--demo-simulation", help="Search a policy for the simulation lost-sales")
+    bool,
+    typer.Option(
+        "--demo-simulation",
+        help="Search a policy for the simulation lost-sales",
+        rich_help_panel=_SIMULATION,
+    ),
 ]
 SimulationOptionsOption = Annotated[
     list[str] | None,
     typer.Option(
-        "--option", metavar="NAME=VALUE", help="An option of the simulation or function; repeatable"
+        "--option",
+        metavar="NAME=VALUE",
+        help="An option of the simulation or function; repeatable",
+        rich_help_panel=_SIMULATION,
     ),
 ]
 TargetOption = Annotated[
     str | None,
-    typer.Option(metavar="COL[,COL]", help="The column to predict, or several columns of numbers"),
+    typer.Option(
+        metavar="COL[,COL]",
+        help="The column to predict, or several columns of numbers",
+        rich_help_panel=_DATA,
+    ),
 ]
-PresetOption = Annotated[str | None, typer.Option(metavar="modern|classic", help="default: modern")]
+PresetOption = Annotated[
+    str | None,
+    typer.Option(metavar="modern|classic", help="default: modern", rich_help_panel=_DATA),
+]
 TaskOption = Annotated[
-    str | None, typer.Option(metavar="regression|classification", help="default: recognised")
+    str | None,
+    typer.Option(
+        metavar="TASK",
+        help="regression or classification; default: recognised",
+        rich_help_panel=_DATA,
+    ),
 ]
 GroupOption = Annotated[
     str | None,
-    typer.Option(metavar="COL", help=field_help.GROUP),
+    typer.Option(metavar="COL", help=field_help.GROUP, rich_help_panel=_DATA),
 ]
-DropOption = Annotated[str | None, typer.Option(metavar="COL,COL", help=field_help.DROP)]
-OrderOption = Annotated[str | None, typer.Option(metavar="COL", help=field_help.ORDER)]
+DropOption = Annotated[
+    str | None, typer.Option(metavar="COL,COL", help=field_help.DROP, rich_help_panel=_DATA)
+]
+OrderOption = Annotated[
+    str | None, typer.Option(metavar="COL", help=field_help.ORDER, rich_help_panel=_DATA)
+]
 SameOption = Annotated[
     str | None,
     typer.Option(
         metavar="COL,COL|all",
         help="Features: rows that are equal in each of these (all) stay in one part",
+        rich_help_panel=_DATA,
     ),
 ]
 FoldsOption = Annotated[
     int | None,
-    typer.Option(help=f"{field_help.FOLDS}; default: modern 5"),
+    typer.Option(help=f"{field_help.FOLDS}; default: modern 5", rich_help_panel=_DATA),
 ]
 LogColumnsOption = Annotated[
     str | None,
-    typer.Option(metavar="auto|none", help=f"{field_help.LOG_COLUMNS}; default: by preset"),
+    typer.Option(
+        metavar="auto|none",
+        help=f"{field_help.LOG_COLUMNS}; default: by preset",
+        rich_help_panel=_DATA,
+    ),
 ]
 EncodingOption = Annotated[
     str | None,
     typer.Option(
         metavar="values|questions",
         help=f"{field_help.ENCODING}; default: values, of a scorecard questions",
+        rich_help_panel=_DATA,
     ),
 ]
 RoleOption = Annotated[
@@ -118,6 +163,7 @@ RoleOption = Annotated[
         metavar="COL=column|weight|NAME",
         help="No feature: numbers for objectives (column), how much a row counts (weight), or what "
         "an objective calls NAME; repeatable",
+        rich_help_panel=_DATA,
     ),
 ]
 
@@ -125,27 +171,34 @@ RoleOption = Annotated[
 
 GenerationsOption = Annotated[
     int | None,
-    typer.Option(help="default: modern 4, classic 100, simulations 2, functions 4"),
+    typer.Option(
+        help="default: modern 4, classic 100, simulations 2, functions 4", rich_help_panel=_SEARCH
+    ),
 ]
-PopulationOption = Annotated[int | None, typer.Option(help="default: 12 (lost-sales 8)")]
+PopulationOption = Annotated[
+    int | None, typer.Option(help="default: 12 (lost-sales 8)", rich_help_panel=_SEARCH)
+]
 IterationsOption = Annotated[
     int | None,
     typer.Option(
         help=f"{field_help.ITERATIONS}; default: modern 1200, classic 500, simulations 150 "
-        "(lost-sales 50, pendulum 300), functions 300"
+        "(lost-sales 50, pendulum 300), functions 300",
+        rich_help_panel=_SEARCH,
     ),
 ]
 SamplerOption = Annotated[
     str | None,
     typer.Option(
-        metavar="|".join((*SAMPLERS, "MODULE:CLASS")),
-        help=f"{field_help.SAMPLER}; default: genetic",
+        metavar="NAME",
+        help=f"{field_help.SAMPLER}: {', '.join(SAMPLERS)} or MODULE:CLASS; default: genetic",
+        rich_help_panel=_SEARCH,
     ),
 ]
 RepeatsOption = Annotated[
     int | None,
     typer.Option(
-        help=f"{field_help.REPEATS}; default: modern 2, classic 3, simulations 2, functions 4"
+        help=f"{field_help.REPEATS}; default: modern 2, classic 3, simulations 2, functions 4",
+        rich_help_panel=_SEARCH,
     ),
 ]
 RacingOption = Annotated[
@@ -153,20 +206,27 @@ RacingOption = Annotated[
     typer.Option(
         metavar="halving|t-race|fixed",
         help="How more trainings are spent on the better ones; default: by preset",
+        rich_help_panel=_SEARCH,
     ),
 ]
-SeedOption = Annotated[int | None, typer.Option(help="default: 0")]
+SeedOption = Annotated[int | None, typer.Option(help="default: 0", rich_help_panel=_SEARCH)]
 MetricOption = Annotated[
     str | None,
     typer.Option(
         metavar="NAME",
         help=f"{field_help.METRIC}: accuracy, mae, rmse, r2, balanced_accuracy, "
         "macro_f1, log_loss, an objective, or file.py:NAME; default: the objective, or accuracy",
+        rich_help_panel=_AIM,
     ),
 ]
 MetricOptionsOption = Annotated[
     list[str] | None,
-    typer.Option("--metric-option", metavar="NAME=VALUE", help="An option of the metric"),
+    typer.Option(
+        "--metric-option",
+        metavar="NAME=VALUE",
+        help="An option of the metric",
+        rich_help_panel=_AIM,
+    ),
 ]
 ObjectiveOption = Annotated[
     str | None,
@@ -174,11 +234,17 @@ ObjectiveOption = Annotated[
         metavar="NAME",
         help=f"{field_help.OBJECTIVE}: f1, top_share, cost_matrix, ..., a scorer "
         "of scikit-learn, or file.py:NAME",
+        rich_help_panel=_AIM,
     ),
 ]
 ObjectiveOptionsOption = Annotated[
     list[str] | None,
-    typer.Option("--objective-option", metavar="NAME=VALUE", help="An option of the objective"),
+    typer.Option(
+        "--objective-option",
+        metavar="NAME=VALUE",
+        help="An option of the objective",
+        rich_help_panel=_AIM,
+    ),
 ]
 DecoderOption = Annotated[
     str | None,
@@ -186,11 +252,17 @@ DecoderOption = Annotated[
         metavar="NAME",
         help=f"{field_help.DECODER}: sign, ternary, int8, scorecard, or "
         "file.py:NAME; default: a position is a network",
+        rich_help_panel=_AIM,
     ),
 ]
 DecoderOptionsOption = Annotated[
     list[str] | None,
-    typer.Option("--decoder-option", metavar="NAME=VALUE", help="An option of the decoder"),
+    typer.Option(
+        "--decoder-option",
+        metavar="NAME=VALUE",
+        help="An option of the decoder",
+        rich_help_panel=_AIM,
+    ),
 ]
 StartFromOption = Annotated[
     str | None,
@@ -198,55 +270,77 @@ StartFromOption = Annotated[
         metavar="adam|lbfgs|FILE",
         help=f"{field_help.START_FROM}: trained by gradients, or exported before; "
         "default: they start at random",
+        rich_help_panel=_AIM,
     ),
 ]
 LossOption = Annotated[
     str | None,
     typer.Option(
-        help="mse, mae, huber, cross_entropy, zero_one, negative_accuracy; default: by task"
+        help="mse, mae, huber, cross_entropy, zero_one, negative_accuracy; default: by task",
+        rich_help_panel=_AIM,
     ),
 ]
 ScenariosOption = Annotated[
     int | None,
-    typer.Option(help="A simulation: scenarios in which each particle acts in an iteration"),
+    typer.Option(
+        help="A simulation: scenarios in which each particle acts in an iteration",
+        rich_help_panel=_SIMULATION,
+    ),
 ]
 
 # `shoal run`: when it ends
 
-EvaluationsOption = Annotated[int | None, typer.Option(help="End after this many trainings")]
-MaxSecondsOption = Annotated[float | None, typer.Option(help=field_help.MAX_SECONDS)]
+EvaluationsOption = Annotated[
+    int | None, typer.Option(help="End after this many trainings", rich_help_panel=_END)
+]
+MaxSecondsOption = Annotated[
+    float | None, typer.Option(help=field_help.MAX_SECONDS, rich_help_panel=_END)
+]
 TrainingSecondsOption = Annotated[
     float | None,
     typer.Option(
         help="End each training after this many seconds; "
-        "new results are then not reproducible to the bit"
+        "new results are then not reproducible to the bit",
+        rich_help_panel=_END,
     ),
 ]
 PatienceOption = Annotated[
     int | None,
-    typer.Option(help="End a training that did not improve over this many iterations"),
+    typer.Option(
+        help="End a training that did not improve over this many iterations", rich_help_panel=_END
+    ),
 ]
 PatienceOnOption = Annotated[
     str | None,
     typer.Option(
         help="Whose loss has to improve: 'training', or 'validation': then the network with the "
         "smallest loss on the rows that validate is kept",
+        rich_help_panel=_END,
     ),
 ]
 
 StepsOption = Annotated[
     int | None,
-    typer.Option(help="A simulation: end a training after this many simulated steps"),
+    typer.Option(
+        help="A simulation: end a training after this many simulated steps",
+        rich_help_panel=_SIMULATION,
+    ),
 ]
 
 # `shoal run`: where and how trainings run
 
 WorkersOption = Annotated[
-    int | None, typer.Option(help=f"{field_help.WORKERS}; default: one for each core")
+    int | None,
+    typer.Option(help=f"{field_help.WORKERS}; default: one for each core", rich_help_panel=_WHERE),
 ]
-EngineOption = Annotated[str | None, typer.Option(metavar="cpu|reference", help="default: cpu")]
+EngineOption = Annotated[
+    str | None, typer.Option(metavar="cpu|reference", help="default: cpu", rich_help_panel=_WHERE)
+]
 ExecutorOption = Annotated[
-    str | None, typer.Option(metavar="local|ray", help="Where trainings run; default: local")
+    str | None,
+    typer.Option(
+        metavar="local|ray", help="Where trainings run; default: local", rich_help_panel=_WHERE
+    ),
 ]
 
 # `shoal run`: the rest

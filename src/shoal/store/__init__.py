@@ -10,30 +10,65 @@ locked, full or away.
 
 from __future__ import annotations
 
-from shoal.problems.progress import TrainingKind
-from shoal.store.address import shown_address, store_exists
-from shoal.store.live_status import Live, PollFlags, RunningTraining
-from shoal.store.outbox import OutboxMessage
-from shoal.store.records import (
-    ACTIVE,
-    EVALUATION_COLUMNS,
-    HEARTBEAT_SECONDS,
-    LEASE_SECONDS,
-    TERMINAL,
-    Claim,
-    Command,
-    CommandKind,
-    Event,
-    FinalState,
-    GenerationRecord,
-    Owner,
-    RunEntry,
-    RunView,
-    SupervisorView,
-    TableView,
-)
-from shoal.store.store import Store, open_store
-from shoal.system.paths import default_path
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from shoal.problems.progress import TrainingKind
+    from shoal.store.address import shown_address, store_exists
+    from shoal.store.live_status import Live, PollFlags, RunningTraining
+    from shoal.store.outbox import OutboxMessage
+    from shoal.store.records import (
+        ACTIVE,
+        EVALUATION_COLUMNS,
+        HEARTBEAT_SECONDS,
+        LEASE_SECONDS,
+        TERMINAL,
+        Claim,
+        Command,
+        CommandKind,
+        Event,
+        FinalState,
+        GenerationRecord,
+        Owner,
+        RunEntry,
+        RunView,
+        SupervisorView,
+        TableView,
+    )
+    from shoal.store.store import Store, open_store
+    from shoal.system.paths import default_path
+
+# Where each stands, imported on first use: a shell that completes a run's number loads no database
+# library.
+_HOMES = {
+    "TrainingKind": "problems.progress",
+    "shown_address": "store.address",
+    "store_exists": "store.address",
+    "Live": "store.live_status",
+    "PollFlags": "store.live_status",
+    "RunningTraining": "store.live_status",
+    "OutboxMessage": "store.outbox",
+    "ACTIVE": "store.records",
+    "Claim": "store.records",
+    "Command": "store.records",
+    "CommandKind": "store.records",
+    "EVALUATION_COLUMNS": "store.records",
+    "Event": "store.records",
+    "FinalState": "store.records",
+    "GenerationRecord": "store.records",
+    "HEARTBEAT_SECONDS": "store.records",
+    "LEASE_SECONDS": "store.records",
+    "Owner": "store.records",
+    "RunEntry": "store.records",
+    "RunView": "store.records",
+    "SupervisorView": "store.records",
+    "TERMINAL": "store.records",
+    "TableView": "store.records",
+    "Store": "store.store",
+    "open_store": "store.store",
+    "default_path": "system.paths",
+}
 
 __all__ = [
     "ACTIVE",
@@ -63,3 +98,13 @@ __all__ = [
     "shown_address",
     "store_exists",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'shoal.store' has no attribute {name!r}")
+
+    value = getattr(import_module(f"shoal.{_HOMES[name]}"), name)
+    # The next access finds it without coming here.
+    globals()[name] = value
+    return value
