@@ -21,8 +21,9 @@ from typing import TYPE_CHECKING, Any
 from shoal._version import __version__
 
 if TYPE_CHECKING:
-    from shoal.api import SearchResult, TrainResult, search, train
+    from shoal.api import SearchResult, TrainResult, load_run, search, train
     from shoal.data import Dataset, load_dataset
+    from shoal.data.diagnostics import check
     from shoal.errors import ShoalError
     from shoal.estimators import SwarmClassifier, SwarmRegressor
     from shoal.functions.definition import FunctionProblem, function
@@ -41,11 +42,13 @@ if TYPE_CHECKING:
 
 # Public names by module, imported on first use: `import shoal` alone costs nothing.
 _HOMES = {
+    "load_run": "api",
     "SearchResult": "api",
     "TrainResult": "api",
     "search": "api",
     "train": "api",
     "Dataset": "data",
+    "check": "data.diagnostics",
     "load_dataset": "data",
     "ShoalError": "errors",
     "SwarmClassifier": "estimators",
@@ -93,10 +96,12 @@ __all__ = [
     "TrainManager",
     "TrainResult",
     "__version__",
+    "check",
     "decoder",
     "environment",
     "function",
     "load_dataset",
+    "load_run",
     "minimize",
     "named_genome",
     "objective",

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from shoal.dashboard.charts.vega_domains import with_domains
 from shoal.presentation.palette import MARGINS, Palette
 
 # A chart, or a part of one, in Vega-Lite's own terms.
@@ -85,17 +86,23 @@ def vega_chart(
     -------
     Spec
         The specification. ``usermeta`` holds what the page needs and Vega does not: height,
-        ``fit``, and the legend's HTML.
+        ``fit``, and the legend, as HTML and as its entries.
     """
-    return {
+    chart = {
         "width": "container",
         **_size(height, fit),
         "background": "transparent",
-        "usermeta": {"height": height, "fit": fit, "legend": _legend_html(legend)},
+        "usermeta": {
+            "height": height,
+            "fit": fit,
+            "legend": _legend_html(legend),
+            "entries": [entry._asdict() for entry in legend],
+        },
         "config": _config(colours),
         "layer": list(layers),
         **properties,
     }
+    return with_domains(chart)
 
 
 def _size(height: int, fit: bool) -> Spec:
