@@ -23,7 +23,7 @@ from shoal._version import __version__
 if TYPE_CHECKING:
     from shoal.api import SearchResult, TrainResult, load_run, search, train
     from shoal.data import Dataset, load_dataset
-    from shoal.errors import ShoalError
+    from shoal.errors import ShoalError, ShoalWarning
     from shoal.estimators import SwarmClassifier, SwarmRegressor
     from shoal.functions.definition import FunctionProblem, function
     from shoal.functions.minimization import MinimizeResult, minimize
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from shoal.genome.genome import Genome
     from shoal.genome.presets import named_genome
     from shoal.manager import TrainManager
+    from shoal.models.files import load_model
+    from shoal.models.model import Model
     from shoal.objectives.decoders import Decoder, decoder
     from shoal.objectives.definition import RowLoss, TableObjective, objective, row_loss
     from shoal.settings.search_settings import SearchSettings
@@ -49,6 +51,7 @@ _HOMES = {
     "Dataset": "data",
     "load_dataset": "data",
     "ShoalError": "errors",
+    "ShoalWarning": "errors",
     "SwarmClassifier": "estimators",
     "SwarmRegressor": "estimators",
     "FunctionProblem": "functions.definition",
@@ -59,6 +62,8 @@ _HOMES = {
     "Genome": "genome.genome",
     "named_genome": "genome.presets",
     "TrainManager": "manager",
+    "load_model": "models.files",
+    "Model": "models.model",
     "Decoder": "objectives.decoders",
     "decoder": "objectives.decoders",
     "RowLoss": "objectives.definition",
@@ -80,11 +85,13 @@ __all__ = [
     "FunctionProblem",
     "Genome",
     "MinimizeResult",
+    "Model",
     "RowLoss",
     "Sampler",
     "SearchResult",
     "SearchSettings",
     "ShoalError",
+    "ShoalWarning",
     "Simulation",
     "Store",
     "Swarm",
@@ -98,6 +105,7 @@ __all__ = [
     "environment",
     "function",
     "load_dataset",
+    "load_model",
     "load_run",
     "minimize",
     "named_genome",
