@@ -139,7 +139,9 @@ class Watched:
     def _console(self, message: ConsoleMessage) -> None:
         # At an address such as /live, Streamlit looks for its server below it first: a 404.
         probing = "/_stcore/" in message.location["url"] and "404" in message.text
-        if message.type == "error" and not probing:
+        # Vega warns of scales that have no ends, and of zeros on logarithmic ones.
+        of_vega = message.type == "warning" and message.text.startswith("WARN")
+        if of_vega or (message.type == "error" and not probing):
             self.errors.append(message.text)
 
     def _request(self, request: Request) -> None:

@@ -42,6 +42,14 @@ _TEMPLATE = """
   h3 { font-size: 1.02rem !important; padding: 0 0 .7rem !important; letter-spacing: -.005em; }
   [data-testid="stText"] { font-family: inherit; white-space: pre-wrap; overflow-wrap: anywhere; }
 
+  .save-svg { display: inline-flex; align-items: center; gap: .15rem; font-size: .72rem; }
+  /* Play and pause of Plotly, as the page's own buttons. */
+  .updatemenu-button { cursor: pointer; }
+  .updatemenu-item-rect { rx: 8px; ry: 8px; }
+  .updatemenu-button:hover .updatemenu-item-rect {
+    stroke: #0a86b8 !important; fill: light-dark(#f0f7fa, #1a2a33) !important;
+  }
+
   .brand b {
     font-size: 1.28rem; letter-spacing: -.015em; padding: .2rem 0 .2rem 2.1rem;
     background: url("data:image/svg+xml,MARK_URL") left center / 1.65rem no-repeat;

@@ -19,6 +19,7 @@ from starlette.responses import HTMLResponse
 
 from shoal.dashboard.components.css import CSS
 from shoal.dashboard.routing import PLACES
+from shoal.dashboard.server.svg_button import SCRIPT
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
@@ -114,7 +115,7 @@ def _document(place: str) -> str:
     # Until the script has said which run is shown.
     text = text.replace("<title>Streamlit</title>", f"<title>{_TITLES[place]}</title>")
     text = text.replace("<script", links + _KNOWN + "<script", 1)
-    return text.replace("</body>", CSS + "</body>", 1)
+    return text.replace("</body>", CSS + SCRIPT + "</body>", 1)
 
 
 def _files(elements: Iterable[str]) -> list[str]:
