@@ -21,6 +21,7 @@ from shoal.cli.command_group import GroupedCommands
 from shoal.cli.completion import complete_table
 from shoal.cli.help_commands import app as help_commands
 from shoal.cli.model_commands import app as model_commands
+from shoal.cli.next_steps import print_next
 from shoal.cli.options import (
     DataArgument,
     DecoderOption,
@@ -205,11 +206,13 @@ def run(
             if not as_json:
                 for note in notes_of(search.subject, search.settings):
                     echo(f"Note: {note}", err=True)
-            raise typer.Exit(follow_run(opened, run_id, as_json=as_json, prepared=prepared))
+            code = follow_run(opened, run_id, as_json=as_json, prepared=prepared, address=store)
+            raise typer.Exit(code)
 
 
 @app.command()
 def check(
+    context: typer.Context,
     data: Annotated[
         str,
         typer.Argument(
@@ -268,6 +271,24 @@ def check(
 
     if diagnosis.bad:
         raise typer.Exit(2)
+    if not as_json:
+        print_next(["run", *_given_again(context)])
+
+
+def _given_again(context: typer.Context) -> list[str]:
+    """The arguments of `shoal check`, as `shoal run` takes them."""
+    words = []
+    options = []
+    for parameter in context.command.params:
+        value = context.params.get(parameter.name or "")
+        if not value or value == parameter.default:
+            continue
+        if parameter.param_type_name == "argument":
+            words.append(str(value))
+            continue
+        for one in value if isinstance(value, list | tuple) else [value]:
+            options += [parameter.opts[0], str(one)]
+    return words + options
 
 
 @app.command()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from shoal.cli.completion import complete_table
+from shoal.cli.next_steps import print_next
 from shoal.cli.options import JsonOption, RunArgument, StoreOption
 from shoal.cli.terminal import echo
 from shoal.errors import ModelError, SettingsError
@@ -17,6 +18,7 @@ from shoal.system.paths import is_file_there, is_there
 if TYPE_CHECKING:
     from shoal.presentation.shown_loss import ShownLoss
     from shoal.replay.recorder import Replay
+    from shoal.store import RunView
 
 app = typer.Typer()
 
@@ -54,6 +56,16 @@ def export(
         echo(json.dumps(answer))
     else:
         echo(f"{folder}: {', '.join(files)}")
+        print_next(*_after_export(view, to))
+
+
+def _after_export(run: RunView, folder: Path) -> list[list[str]]:
+    """What to do with an exported model."""
+    if run.is_table:
+        return [["predict", str(folder), "TABLE.csv"]]
+    if run.has_network:
+        return [["play", str(folder)]]
+    return []
 
 
 @app.command()

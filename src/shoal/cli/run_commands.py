@@ -166,7 +166,10 @@ def resume(
 
         with open_store(store, create=False) as opened:
             view = opened.resume(run, budgets)
-            raise typer.Exit(follow_run(opened, view.id, as_json=as_json, prepared=prepared))
+            exit_code = follow_run(
+                opened, view.id, as_json=as_json, prepared=prepared, address=store
+            )
+            raise typer.Exit(exit_code)
 
 
 @app.command()
