@@ -161,7 +161,7 @@ def test_a_run_that_found_nothing_has_no_next_step(state: str) -> None:
     [
         ["check", "concrete"],
         ["check", "concrete", "--target", "compressive_strength", "--drop", "age,water"],
-        ["check", "concrete", "--role", "age=weight", "--role", "ash=column", "--folds", "3"],
+        ["check", "concrete", "--folds", "3", "--role", "age=weight", "--role", "ash=column"],
     ],
 )
 def test_what_was_checked_can_be_searched_in_the_same_words(words: list[str]) -> None:
