@@ -68,8 +68,8 @@ def test_long_seeds_have_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_reader_that_loses_a_cell_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     columns_of = tables.PieceReader.columns_of
 
-    def other(self: Any, rows: bytes, separator: str, width: int) -> Any:
-        return columns_of(self, rows.replace(b"red", b"rod"), separator, width)
+    def other(self: Any, rows: bytes, header: Any) -> Any:
+        return columns_of(self, rows.replace(b"red", b"rod"), header)
 
     monkeypatch.setattr(tables.PieceReader, "columns_of", other)
     with pytest.raises(Finding, match="a file in pieces is another one"):

@@ -17,7 +17,7 @@ PACKAGE = "shoal"
 # Lowest layer first, and within a layer the order of `[tool.importlinter]` in pyproject.toml.
 # A room may import its own layer and those before it.
 LAYERS: dict[str, tuple[str, ...]] = {
-    "foundation": ("errors", "system", "inference", "numerics"),
+    "foundation": ("errors", "inference", "system", "numerics"),
     "domain": (
         "nn",
         "update_rules",
@@ -35,11 +35,11 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "analysis",
         "orchestration",
         "replay",
+        "presentation",
         "testing",
         "estimators",
         "manager",
         "api",
-        "presentation",
         "export",
         PACKAGE,
     ),

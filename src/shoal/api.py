@@ -9,22 +9,35 @@ from __future__ import annotations
 import logging
 import os
 import time
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from shoal.analysis.champion_rows import ChampionRows, champion_rows
+from shoal.analysis.diagnostics import Diagnostics, diagnostics
 from shoal.analysis.evaluations import Evaluations
+from shoal.analysis.input_importance import REPEATS, InputImportances, input_importances
+from shoal.analysis.partial_dependence import LINES, PartialDependence, partial_dependence
 from shoal.analysis.summary import load_champion
 from shoal.data import Dataset, Part
-from shoal.errors import SettingsError
+from shoal.errors import AnalysisError, RunStateError, SettingsError
 from shoal.genome.genome import Genome
 from shoal.genome.presets import check_genome
 from shoal.nn.network import Network
 from shoal.objectives.decoders import Decoder
 from shoal.objectives.definition import RowLoss, TableObjective
 from shoal.objectives.metrics import Metrics, Scores
+from shoal.orchestration.callbacks import (
+    CallbackFailedError,
+    Callbacks,
+    OnEvaluation,
+    OnGeneration,
+)
 from shoal.orchestration.preflight import (
     check_dataset,
     check_search,
@@ -32,15 +45,18 @@ from shoal.orchestration.preflight import (
     probe_subject,
 )
 from shoal.orchestration.runner import Runner
+from shoal.presentation.run_progress import show_run
+from shoal.problems.base import Problem
 from shoal.problems.evaluation import Task
 from shoal.problems.own_code import Own, pin_settings
 from shoal.problems.registry import fill_settings, usual_settings
 from shoal.problems.table import TableProblem
 from shoal.pso.engines import cores, get_engine
 from shoal.pso.engines.base import Engine
-from shoal.pso.swarm import LEAST_IMPROVEMENT
+from shoal.pso.swarm import LEAST_IMPROVEMENT, SwarmState, TrainingTask
 from shoal.settings.search_settings import SearchSettings
-from shoal.store import GenerationRecord, Owner, RunView, Store, open_store
+from shoal.store import Claim, GenerationRecord, Owner, RunView, Store, open_store
+from shoal.system.progress_bar import ProgressBar, progress_bar
 from shoal.system.shown import Shown
 from shoal.tuning.champion import Champion
 
@@ -109,12 +125,15 @@ class SearchResult(Shown):
         Every training, in the order of the search; ``evaluations.to_frame()`` is a table of them.
     generations
         A record of each completed generation.
+    problem_of_run
+        Reads what the run solves, when somebody asks what its model does.
     """
 
     run: RunView
     champion: Champion | None
     evaluations: Evaluations = field(repr=False)
     generations: tuple[GenerationRecord, ...] = field(repr=False)
+    problem_of_run: Callable[[], Problem] | None = field(repr=False, default=None)
 
     @property
     def x(self) -> NDArray[np.float64] | None:
@@ -129,6 +148,85 @@ class SearchResult(Shown):
         if self.champion is None or self.run.has_network:
             return None
         return self.champion.ensemble.train[self.run.metric.name]
+
+    def importance(self, *, repeats: int = REPEATS, seed: int = 0) -> InputImportances:
+        """Which columns the champion needs: what the score loses when their values are shuffled.
+
+        Parameters
+        ----------
+        repeats
+            Shuffles of each column, 2 or more.
+        seed
+            The same seed gives the same numbers.
+
+        Returns
+        -------
+        InputImportances
+            Of the networks together, on the test rows, with 95 % intervals over networks and
+            shuffles; ``to_frame()`` has a row a column.
+
+        Raises
+        ------
+        AnalysisError
+            There is no champion, or the table has no test rows.
+        ProblemError
+            The run solves no table.
+        SettingsError
+            For ``repeats`` out of range.
+        """
+        return input_importances(self._champion_rows(), repeats=repeats, seed=seed)
+
+    def partial_dependence(
+        self, column: str, *, lines: int = LINES, seed: int = 0
+    ) -> PartialDependence:
+        """How the champion's predictions change with one column of the table.
+
+        Parameters
+        ----------
+        column
+            The name of an input.
+        lines
+            Test rows whose own predictions are kept.
+        seed
+            Of the rows that are drawn.
+
+        Returns
+        -------
+        PartialDependence
+            ``average`` (values, outputs) and ``individual`` (lines, values, outputs), of the
+            networks together; ``to_frame()`` has a row for each value and output.
+
+        Raises
+        ------
+        AnalysisError, ProblemError
+            As `importance`, and for a column that is no input.
+        """
+        return partial_dependence(self._champion_rows(), column, lines=lines, seed=seed)
+
+    def diagnostics(self) -> Diagnostics:
+        """How the champion's networks together predict the test rows.
+
+        Returns
+        -------
+        ClassDiagnostics or NumberDiagnostics
+            Of classes: curves, confusions, precision and recall, thresholds, calibration. Of
+            numbers: residuals, and errors by range of the target.
+
+        Raises
+        ------
+        AnalysisError, ProblemError
+            As `importance`.
+        """
+        return diagnostics(self._champion_rows())
+
+    def _champion_rows(self) -> ChampionRows:
+        if self.champion is None or self.problem_of_run is None:
+            raise AnalysisError(
+                f"Run {self.run.id} has kept no champion.",
+                expected="a finished run",
+                remedy=f"`shoal resume {self.run.id}` goes on with it",
+            )
+        return champion_rows(self.problem_of_run(), self.champion)
 
     @property
     def result_hash(self) -> str | None:
@@ -152,6 +250,7 @@ def train(
     decoder: str | dict[str, Any] | Decoder | None = None,
     start_from: str | os.PathLike[str] | None = None,
     engine: str = "cpu",
+    progress: bool | None = None,
 ) -> TrainResult:
     """Train one network with one swarm.
 
@@ -193,6 +292,9 @@ def train(
         near it with a small ``max_velocity``. None: it starts at random.
     engine
         "cpu", or "reference": the same algorithm in plain NumPy, slow and easy to read.
+    progress
+        A bar while it takes longer than half a second. None: where a person looks, in a notebook or
+        a terminal; True: elsewhere lines on standard error; False: never.
 
     Returns
     -------
@@ -251,7 +353,15 @@ def train(
     trainer = get_engine(engine, threads or cores())
 
     train_part, validation_part = data.parts(repeat)
-    (result,) = trainer.train([problem.training(task, part=train_part)])
+    with progress_bar(progress) as bar:
+
+        def show(training: TrainingTask, state: SwarmState) -> None:
+            if bar.is_due:
+                loss = f"loss {state.best_losses.min():.5g}"
+                text = f"iteration {state.iteration:,} of {training.iterations:,}, {loss}"
+                bar.show(state.iteration / training.iterations, text)
+
+        (result,) = trainer.train([problem.training(task, part=train_part)], show)
 
     train_metrics = _score(problem, trainer, task.genome, result.weights, train_part)
     if not np.isfinite(result.loss) or train_metrics is None:
@@ -307,6 +417,9 @@ def search(
     *,
     store: str | os.PathLike[str] | Store | None = None,
     name: str | None = None,
+    progress: bool | None = None,
+    on_evaluation: OnEvaluation | None = None,
+    on_generation: OnGeneration | None = None,
     **settings: Any,
 ) -> SearchResult:
     """Search for a good genome, in worker processes, and record every training.
@@ -324,6 +437,16 @@ def search(
         the default store, which the command line and the dashboard use, too.
     name
         What the run is called. None: as the data set is.
+    progress
+        A bar with the phase, the best score and the time left. None: where a person looks, in a
+        notebook or a terminal; True: elsewhere lines on standard error; False: never.
+    on_evaluation
+        Called with each `Evaluation` once it is recorded, in the recorded order, in this process.
+        The search waits meanwhile, so it should return within seconds.
+        When it raises something, the run is released or paused, so that ``shoal resume`` goes on
+        with it, and the caller gets what was raised.
+    on_generation
+        As ``on_evaluation``, with the `GenerationSummary` of each generation that is complete.
     settings
         Those of `shoal.SearchSettings`, by name; docs/reference.md explains each. The preset is the
         data's unless it is among them. ``objective`` and ``metric`` may be what `shoal.objective`
@@ -374,36 +497,71 @@ def search(
     filled = fill_settings(pin_settings(settings), usual_settings(data))
     parsed = SearchSettings.parse(filled)
     check_search(data, parsed, name)
+    callbacks = Callbacks(on_evaluation, on_generation)
+    bar = progress_bar(progress)
     probe_subject(data)
 
-    if isinstance(store, Store):
-        return _search_in(store, data, parsed, name)
-    with open_store(store) as opened:
-        return _search_in(opened, data, parsed, name)
+    with ExitStack() as stack:
+        if not isinstance(store, Store):
+            store = stack.enter_context(open_store(store))
+        run_id, _ = store.add_run(data, parsed, name=name)
+        with bar:
+            _see_to_end(_Watched(store, run_id, callbacks, bar))
+        return search_result(store, run_id)
 
 
-def _search_in(
-    store: Store, data: Subject, settings: SearchSettings, name: str | None
-) -> SearchResult:
-    """Record a run in a store that is open, and see to it that it ends."""
-    run_id, _ = store.add_run(data, settings, name=name)
+@dataclass(frozen=True)
+class _Watched:
+    """A run that the caller waits for, with what the caller is shown and told meanwhile."""
+
+    store: Store
+    run_id: int
+    callbacks: Callbacks
+    bar: ProgressBar
+
+    def look(self) -> None:
+        """Tell and show what is new."""
+        self.callbacks.look(self.store, self.run_id)
+        show_run(self.bar, self.store, self.run_id)
+
+
+def _see_to_end(run: _Watched) -> None:
+    """Drive a run, or wait for the supervisor that does, until it ends."""
+    store = run.store
+    run_id = run.run_id
 
     # A run has one owner. Only if no supervisor has claimed it does this process drive it.
     claim = store.claim(Owner.here(), run_id)
-    if claim is None:
-        _log.info("run %s: a supervisor of this store drives it", run_id)
-    else:
-        runner = Runner(store, claim)
-        try:
-            runner.drive()
-        except KeyboardInterrupt:
-            _log.info("run %s: interrupted, and released to be resumed", run_id)
-            store.release(claim, store.run(run_id).seconds)
-            raise
+    failed = None
+    try:
+        if claim is None:
+            _log.info("run %s: a supervisor of this store drives it", run_id)
+        else:
+            _drive(run, claim)
+        while store.run(run_id).state in ("queued", "running"):
+            run.look()
+            time.sleep(_POLL_SECONDS)
+        run.callbacks.look(store, run_id, at_once=True)
+    except CallbackFailedError as error:
+        failed = error
+        # A supervisor that drives the run by now pauses it; a run that has ended stays as it is.
+        with suppress(RunStateError):
+            if store.run(run_id).state == "running":
+                store.command(run_id, "pause")
+    if failed is not None:
+        # Outside of the handler, the caller gets what was raised as if nothing were between.
+        raise failed.error
 
-    while store.run(run_id).state in ("queued", "running"):
-        time.sleep(_POLL_SECONDS)
-    return search_result(store, run_id)
+
+def _drive(run: _Watched, claim: Claim) -> None:
+    """Drive a run in this process; what ends that early leaves the run to be resumed."""
+    runner = Runner(run.store, claim, look=run.look)
+    try:
+        runner.drive()
+    except (KeyboardInterrupt, CallbackFailedError):
+        _log.info("run %s: interrupted, and released to be resumed", run.run_id)
+        run.store.release(claim, run.store.run(run.run_id).seconds)
+        raise
 
 
 def search_result(store: Store, run_id: int) -> SearchResult:
@@ -432,4 +590,11 @@ def search_result(store: Store, run_id: int) -> SearchResult:
         champion=load_champion(store, run),
         evaluations=Evaluations(store.evaluations(run_id), run.metric),
         generations=tuple(store.generations(run_id)),
+        problem_of_run=partial(_stored_problem, store.raw_url, run.id),
     )
+
+
+def _stored_problem(store: str, run_id: int) -> Problem:
+    """What a run solves. The store may have been closed since the run was read."""
+    with open_store(store, create=False) as opened:
+        return opened.load_problem(run_id)

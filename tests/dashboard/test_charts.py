@@ -11,15 +11,18 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from shoal.analysis.simple_methods import ReferenceLine
+from shoal.analysis.summary import Best
 from shoal.dashboard.charts.history import (
     COLUMNS,
+    HistoryMarks,
     beyond_axis_text,
     drawn_every,
     history_chart,
     history_data,
     score_range,
 )
-from shoal.dashboard.charts.vega import LegendEntry, steady_domain, vega_chart
+from shoal.dashboard.charts.vega import LegendEntry, Spec, steady_domain, vega_chart
 from shoal.genome.genome import Genome
 from shoal.numerics.stats import ci95
 from shoal.objectives.metrics import Metrics, Scores
@@ -119,7 +122,7 @@ def test_the_axis_is_never_degenerate(best: list[float], average: list[float]) -
 
 def test_the_figure_says_its_units() -> None:
     got = history_data(
-        [record(1, 80.0, 70.0, 2)], framed([evaluation(0, 79.0), evaluation(1, 81.0)])
+        [record(1, 80.0, 70.0, 2)], framed([evaluation(0, 79.9), evaluation(1, 80.1)])
     )
     figure = history_chart(got)
     names = ["Middle half of the trainings", "95 % interval of the best", "Average", "Best"]
@@ -134,7 +137,7 @@ def test_the_figure_says_its_units() -> None:
     drawn = [layers[name]["encoding"]["y"]["field"] for name in names]
     assert drawn == ["q1", "low", "average", "best"]
     assert layers["Best"]["encoding"]["y"]["axis"]["title"] == "Accuracy (%)"
-    assert figure["data"]["values"][0]["spread"] == "± 12.71, 2 repeats"
+    assert figure["data"]["values"][0]["spread"] == "± 1.27, 2 repeats"
 
     marks = [layers[name]["mark"] for name in ("Best", "Average")]
     assert "strokeDash" not in marks[0] and marks[1]["strokeDash"], "told apart without colour"
@@ -196,3 +199,62 @@ def test_a_steady_domain_holds_the_data_and_little_more(low: float, width: float
 def test_a_steady_domain_stays_while_the_data_grow_a_little() -> None:
     assert len({steady_domain(0, last) for last in range(200, 300)}) == 11
     assert steady_domain(81.23, 86.64) == steady_domain(81.21, 86.71)
+
+
+CHAMPION = Best(GENOME, 76.7, 3, (75.0, 78.4), generation=3, found=0.0)
+
+
+def mark_layers(figure: Spec, shape: str) -> list[Spec]:
+    return [layer for layer in figure["layer"] if layer["mark"].get("shape") == shape]
+
+
+def test_the_champion_has_a_diamond_where_it_was_found() -> None:
+    got = frame([75.0, 76.0, 77.5, 77.5], [70.0, 71.0, 72.0, 73.0])
+    figure = history_chart(got, marks=HistoryMarks(champion=CHAMPION))
+    (diamond,) = mark_layers(figure, "diamond")
+    (row,) = diamond["data"]["values"]
+    assert (row["generation"], row["score"]) == (3, 76.7)
+    assert '<i class="diamond"' in figure["usermeta"]["legend"]
+    assert not mark_layers(history_chart(got), "diamond")
+
+
+@pytest.mark.parametrize(
+    ("planned", "generations", "end"),
+    [(None, 4, 4), (4, 4, 4), (4, 1, 4), (30, 4, 10), (300, 101, 105), (102, 101, 102)],
+)
+def test_the_axis_ends_at_the_plan_only_while_a_run_goes_on(
+    planned: int | None, generations: int, end: int
+) -> None:
+    got = frame([80.0] * generations, [70.0] * generations)
+    figure = history_chart(got, marks=HistoryMarks(planned=planned))
+    assert figure["encoding"]["x"]["scale"]["domain"] == [0.5, end + 0.5]
+
+
+def test_lines_near_the_scores_are_drawn_and_others_are_named() -> None:
+    lines = (ReferenceLine("Constant", -20.0), ReferenceLine("Linear model", 74.0))
+    marks = HistoryMarks(lines=lines)
+    got = frame([75.0, 77.0, 78.0], [72.0, 73.0, 74.0])
+    figure = history_chart(got, marks=marks)
+
+    levels = [layer for layer in figure["layer"] if layer["encoding"].get("x2")]
+    assert [layer["data"]["values"] for layer in levels] == [[{"score": 74.0}]]
+    assert "Linear model 74.00 %" in figure["usermeta"]["legend"]
+    assert "Constant" not in figure["usermeta"]["legend"]
+    assert beyond_axis_text(got, marks=marks) == "Constant lies below the axis, at -20.00 %"
+
+
+def test_bands_are_whole_and_end_where_accuracies_end() -> None:
+    scores = [97.0, 98.0, 99.5]
+    got = history_data(
+        [record(1, 97.5, 95.0, 2), record(2, float(np.mean(scores)), 95.5, 3)],
+        framed([evaluation(n, score) for n, score in enumerate(scores)]),
+    )
+    assert got["high"].max() > 100.0
+    low, high = score_range(got)
+    figure = history_chart(got)
+    drawn = pd.DataFrame(figure["data"]["values"])
+    assert drawn["high"].max() == 100.0
+    assert low <= drawn.loc[1, "low"] <= drawn.loc[1, "high"] <= high
+    # Of two repeats the interval is far wider than what else there is.
+    assert np.isnan(drawn.loc[0, "low"]) and got.loc[0, "low"] < low
+    assert beyond_axis_text(got) == "A band is left out where it is wider than the axis"

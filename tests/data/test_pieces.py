@@ -42,6 +42,7 @@ PIECE = 600
 @pytest.fixture(autouse=True)
 def short_beginning(monkeypatch: pytest.MonkeyPatch) -> None:
     """A few rows are enough to begin with, so that files of 100 rows have pieces."""
+    monkeypatch.setattr(standalone, "_HEAD", 80)
     monkeypatch.setattr(standalone, "_BEGINNING_BYTES", 100)
     monkeypatch.setattr(standalone, "_BEGINNING_LINES", 6)
     monkeypatch.setattr(standalone, "_SEARCHED_ROWS", 4)
@@ -78,21 +79,29 @@ CELLS: dict[str, Callable[[Random], str]] = {
 
 def random_file(random: Random) -> bytes:
     """A file of columns in any notation."""
-    kinds = [random.choice([*CELLS]) for _ in range(random.randint(2, 5))]
+    kinds = [random.choice([*CELLS]) for _ in range(random.randint(1, 5))]
     text = io.StringIO()
+    text.write(random.choice(["", "", "# made by hand\n#\n", "\n\n", "#\n"]))
     writer = csv.writer(
         text,
         delimiter=random.choice(",;\t|"),
         lineterminator=random.choice(["\n", "\r\n"]),
         quoting=random.choice([csv.QUOTE_MINIMAL, csv.QUOTE_MINIMAL, csv.QUOTE_ALL]),
     )
-    writer.writerow([f"c{number}" for number in range(len(kinds))])
-    for _ in range(random.randint(60, 150)):
+    has_index = random.random() < 0.3
+    writer.writerow([""] * has_index + [f"c{number}" for number in range(len(kinds))])
+    for row in range(random.randint(60, 150)):
         cells = [CELLS[kind](random) for kind in kinds]
         missing = random.choice(["", "NA", "-"])
-        writer.writerow([missing if random.random() < 0.05 else cell for cell in cells])
-    encoding = random.choice(["utf-8", "utf-8", "utf-8", "utf-8-sig", "cp1252"])
-    return text.getvalue().encode(encoding)
+        cells = [missing if random.random() < 0.05 else cell for cell in cells]
+        writer.writerow([str(row)] * has_index + cells)
+        if random.random() < 0.01:
+            text.write(random.choice(["\n", ";;\n", ",\n"]))
+    whole = text.getvalue()
+    if random.random() < 0.2:
+        whole = whole.replace(",", ", ")
+    encoding = random.choice(["utf-8", "utf-8", "utf-8", "utf-8-sig", "cp1252", "utf-16"])
+    return whole.encode(encoding)
 
 
 def same(found: NDArray[Any] | None, expected: NDArray[Any] | None) -> bool:
@@ -124,6 +133,7 @@ def test_pieces_hold_what_the_whole_file_holds(seed: int, piece: int) -> None:
             continue
         whole = parse_csv(decode(data))
         assert [*found] == [*whole] and found.separator == whole.separator
+        assert found.left_out == whole.left_out
         for column, cells in whole.items():
             assert [*found[column]] == cells
             assert (found[column][-1], found[column][7]) == (cells[-1], cells[7])
@@ -160,10 +170,7 @@ UNUSUAL = {
     "a NUL": b"2024-01-05,1.5,r\0d,3\n",
     "a mark inside": b"\xef\xbb\xbf2024-01-05,1.5,red,3\n",
     "a lone return": b"2024-01-05,1.5,red,3\r2024-01-05,1.5,red,3\n",
-    "a blank line": b"\n2024-01-05,1.5,red,3\n",
-    "a space first": b"2024-01-05, 1.5,red,3\n",
     "the header again": b"day,size,colour,price\n",
-    "a blank row at the end": b",,,\n",
     "a long cell": b"2024-01-05,1.5," + b"x" * 140_000 + b",3\n",
 }
 
@@ -215,6 +222,68 @@ def test_what_is_unusual_is_read_as_a_whole(reader: type[PieceReader], what: str
 
     whole = outcome(lambda: parse_csv(decode(data)))
     assert outcome(lambda: standalone.read_csv(io.BytesIO(data), reader(PIECE))) == whole
+
+
+TABLE = usual_file()
+ROWS = TABLE.split(b"\n", 1)[1]
+LAYOUTS = {
+    "blank lines": TABLE + (b"2024-01-05,1.5,red,3\n" * 9 + b"\n") * 30,
+    "blank lines with returns": TABLE + (b"2024-01-05,1.5,red,3\r\n" * 9 + b"\r\n") * 30,
+    "cells that begin with a space": TABLE.replace(b",", b", "),
+    "a row that begins with a space": TABLE + b" 2024-01-05,1.5,red,3\n",
+    "separators at the end of rows": TABLE.replace(b"\n2024-03", b",,\n2024-03"),
+    "blank rows at the end": TABLE + b",,,\n" * 300,
+    "blank lines at the end": TABLE + b"\n" * 700,
+    "comments above": b"# made by hand\n#\n\n" + TABLE,
+    "a mark and comments above": b"\xef\xbb\xbf# made by hand\n" + TABLE,
+    "a header that is a comment": b"# made by hand\n#" + TABLE,
+    "a separator that is named": b"sep=,\r\n" + TABLE,
+    "rows that are numbered": b",size\n" + b"".join(b"%d,%d\n" % (i, i % 7) for i in range(400)),
+    "rows that have names": b",size\n" + b"".join(b"r%d,%d\n" % (i, i % 7) for i in range(400)),
+    "a column without name and values": b"day,size,colour,\n" + b"1,2,red,\n" * 300,
+    "one column": b"size\n" + b"".join(b"%d\n" % (i % 7) for i in range(400)),
+    "one column, with gaps": b"size\n" + b"".join(b"%d\n\n" % (i % 7) for i in range(400)),
+    "a cell that is the name of its column": b"a,b\n" + b"a,5\nb,6\n" * 300,
+    "Latin-1": TABLE.replace(b"blue", b"gr\xfcn"),
+    "UTF-16": TABLE.decode().encode("utf-16"),
+}
+
+
+@pytest.mark.parametrize("reader", READERS)
+@pytest.mark.parametrize("what", LAYOUTS)
+def test_layouts_are_read_in_pieces(
+    what: str, reader: type[PieceReader], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = LAYOUTS[what]
+    whole = parse_csv(decode(data))
+
+    def refuse(text: str) -> None:
+        raise AssertionError("it was read as a whole")
+
+    beginning = standalone.parse_csv
+    monkeypatch.setattr(
+        standalone, "parse_csv", lambda text: (refuse if len(text) > 3_000 else beginning)(text)
+    )
+    found = standalone.read_csv(io.BytesIO(data), reader(PIECE))
+    assert outcome(lambda: found) == whole
+    assert (found.left_out, found.separator) == (whole.left_out, whole.separator)
+
+
+BAD = {
+    "a comment below comments": b"# made by hand\n" + TABLE + b"# the end,1,2,3\n",
+    "numbered rows, of which one stands twice": b",size\n" + b"1,2\n2,3\n" * 200,
+    "a column without a name that has a value": b"day,size,\n" + b"1,2,\n" * 300 + b"1,2,3\n",
+    "UTF-16 without a mark": TABLE.decode().encode("utf-16-le"),
+    "the header again, behind a space": TABLE + b" day,size,colour,price\n",
+}
+
+
+@pytest.mark.parametrize("reader", READERS)
+@pytest.mark.parametrize("what", BAD)
+def test_what_is_refused_is_refused_in_the_same_words(what: str, reader: type[PieceReader]) -> None:
+    whole = outcome(lambda: parse_csv(decode(BAD[what])))
+    assert "Expected: " in whole
+    assert outcome(lambda: standalone.read_csv(io.BytesIO(BAD[what]), reader(PIECE))) == whole
 
 
 @pytest.fixture

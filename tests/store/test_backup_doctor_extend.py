@@ -13,7 +13,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import astuple, replace
 from functools import partial
 from pathlib import Path
 
@@ -100,7 +100,7 @@ def test_a_backup_keeps_every_bit_of_an_odd_number(
         restore(tmp_path / "copy.db", again)
         for other in (copy, again):
             (record,) = other.generations(run_id)
-            assert repr(record.summary) == repr(odd)
+            assert repr(astuple(record.summary)) == repr(astuple(odd))
             assert repr(other.run(run_id).best_accuracy) == repr(number)
 
 

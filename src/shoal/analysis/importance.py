@@ -49,7 +49,7 @@ _GOOD_R2 = 0.6
 
 @dataclass(frozen=True, slots=True)
 class MeanInterval:
-    """A mean over bootstraps with its 95 % interval."""
+    """A mean with its 95 % interval."""
 
     mean: float
     low: float

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from shoal.analysis.summary import Best
 from shoal.numerics.stats import ci95_half_width
 from shoal.objectives.metrics import Metrics
 from shoal.objectives.registry import ACCURACY, Metric
@@ -198,17 +199,46 @@ def confidence_text(
         The last generation, where its best genome is another one; see `Summary.leader`.
     """
     trained = _TRAINED.get(kind, _policies_text)(champion)
-    led = _leader_text(leader, champion.metric)
+    led = leader_text(leader, champion.metric)
+    if led:
+        led += " "
     return f"{led}{_confirmation_text(champion, longer)} {trained}"
 
 
-def _leader_text(leader: GenerationSummary | None, metric: Metric) -> str:
+def leader_text(
+    leader: GenerationSummary | None, metric: Metric, champion: Best | None = None
+) -> str:
+    """A sentence where the confirmation chose another genome than the search led with.
+
+    Parameters
+    ----------
+    leader
+        See `confidence_text`.
+    metric
+        What the scores are scores of.
+    champion
+        The champion, for a text beside which it is not named otherwise.
+
+    Returns
+    -------
+    str
+        Empty where the confirmation chose the leader.
+    """
     if leader is None or leader.best_score is None:
         return ""
-    score = f"{leader.best_score:.4g}"
+    led = f"The search led with another genome, at {_score_text(leader.best_score, metric)}"
+    if champion is None:
+        return f"{led}; the confirmation chose this one."
+    return (
+        f"{led}; the confirmation chose the champion, which had "
+        f"{_score_text(champion.score, metric)} in the search."
+    )
+
+
+def _score_text(score: float, metric: Metric) -> str:
     if metric.unit == "%":
-        score = f"{leader.best_score:.2f} %"
-    return f"The search led with another genome, at {score}; the confirmation chose this one. "
+        return f"{score:.2f} %"
+    return f"{score:.4g}"
 
 
 def _confirmation_text(champion: Champion, longer: int) -> str:

@@ -102,6 +102,56 @@ def splits(
 
 
 @app.command()
+def inputs(
+    run: RunArgument,
+    repeats: Annotated[
+        int, typer.Option(min=2, max=1000, help="How often each column is shuffled")
+    ] = 10,
+    column: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="How predictions change with this column, instead"),
+    ] = None,
+    store: StoreOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say which columns of its table a run's model needs.
+
+    What the score on the test rows loses when a column's values are shuffled, with intervals.
+    Nothing is written.
+    """
+    from shoal.analysis.best_model import champion_of
+    from shoal.analysis.champion_rows import champion_rows
+    from shoal.analysis.input_importance import input_importances
+    from shoal.analysis.partial_dependence import partial_dependence
+    from shoal.cli.inputs_table import InputBars, dependence_table, score_line
+    from shoal.problems.table import as_table
+    from shoal.store import open_store
+
+    with open_store(store, create=False) as opened:
+        # Said first: a champion may have to be trained.
+        as_table(opened.load_problem(run), "What the inputs of a model do")
+        champion, solved = champion_of(opened, run)
+        number = opened.run(run).id
+
+    rows = champion_rows(solved, champion)
+    if column is not None:
+        dependence = partial_dependence(rows, column)
+        if as_json:
+            echo(json.dumps({"run": number, **dependence.to_dict()}))
+        else:
+            is_share = rows.problem.dataset.task == "classification"
+            Terminal().print(dependence_table(dependence, is_share))
+        return
+
+    found = input_importances(rows, repeats=repeats)
+    if as_json:
+        echo(json.dumps({"run": number, **found.to_dict()}))
+    else:
+        echo(score_line(found))
+        Terminal().print(InputBars(found))
+
+
+@app.command()
 def compare(
     runs: Annotated[
         list[str],

@@ -10,7 +10,7 @@ from typer.core import TyperGroup
 GROUPS = {
     "Search": ("check", "check-problem", "run", "pause", "resume", "stop"),
     "Look": ("runs", "show", "compare", "splits", "replay", "animate", "code"),
-    "Model": ("export", "predict", "play"),
+    "Model": ("inputs", "export", "predict", "play"),
     "Serve": ("serve", "access"),
     "Runs": ("rename", "tag", "note", "archive", "delete"),
     "Store": ("backup", "restore"),

@@ -67,7 +67,7 @@ def show(
     store: StoreOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show one run: its state, its best genome with its uncertainty, its scores."""
+    """Show one run: its state, its best genome with its uncertainty, scores and leaderboard."""
     if code:
         from shoal.cli.problem_commands import show_code
 
@@ -80,11 +80,20 @@ def show(
 
     with open_store(store, create=False) as opened:
         summary = summarise(opened, run)
+        leaders = None
+        if not as_json:
+            from shoal.analysis.evaluation_table import EvaluationTable
+            from shoal.cli.leaders_table import leaders_table
+
+            evaluations = EvaluationTable(opened, summary.run).refresh()
+            leaders = leaders_table(summary, evaluations)
 
     if as_json:
         echo(json.dumps(summary.to_dict()))
-    else:
-        Terminal().print(report(summary))
+        return
+    Terminal().print(report(summary))
+    if leaders is not None:
+        Terminal().print(leaders)
 
 
 @app.command()

@@ -16,7 +16,14 @@ from numpy.typing import NDArray
 from pyarrow import compute
 from pyarrow import csv as arrow_csv
 
-from shoal.inference.standalone import CompactCells, PieceReader, UnusualFileError, to_numbers
+from shoal.inference.standalone import (
+    COMMENT,
+    INVISIBLE,
+    CompactCells,
+    Header,
+    PieceReader,
+    to_numbers,
+)
 
 # A column is tried by its first cells. The different ones are numbered in a byte.
 _SOME_CELLS = 1_000
@@ -79,17 +86,21 @@ class ArrowReader(PieceReader):
 
     cells = ArrowCells
 
-    def columns_of(self, rows: bytes, separator: str, width: int) -> tuple[list[Any], int]:
+    def columns_of(self, rows: bytes, header: Header) -> tuple[list[Any], int]:
         """See `PieceReader.columns_of`."""
-        # Python alone refuses what stands between a closing quote and the next cell.
-        if b'"' in rows:
-            return super().columns_of(rows, separator, width)
+        columns = self._plain_columns(rows, header)
+        if columns is None:
+            return super().columns_of(rows, header)
+        return [self.cells.pack(column) for column in columns], len(columns[0])
 
-        # Arrow makes rows of blank lines.
-        if _BLANK_LINE.search(rows):
-            raise UnusualFileError("a line is blank")
+    def _plain_columns(self, rows: bytes, header: Header) -> list[Any] | None:
+        """The cells of each column; None if Python might read them otherwise, or refuse them."""
+        # Python alone refuses what stands between a closing quote and the next cell. Arrow makes
+        # rows of blank lines.
+        if b'"' in rows or _BLANK_LINE.search(rows):
+            return None
 
-        names = [str(number) for number in range(width)]
+        names = [str(number) for number in range(len(header.names))]
         try:
             table = arrow_csv.read_csv(
                 pyarrow.BufferReader(rows),
@@ -97,18 +108,28 @@ class ArrowReader(PieceReader):
                     column_names=names, block_size=len(rows) + 1, use_threads=False
                 ),
                 arrow_csv.ParseOptions(
-                    delimiter=separator, quote_char=False, ignore_empty_lines=False
+                    delimiter=header.layout.separator, quote_char=False, ignore_empty_lines=False
                 ),
                 arrow_csv.ConvertOptions(column_types=dict.fromkeys(names, pyarrow.string())),
             )
-        except pyarrow.ArrowInvalid as error:
-            raise UnusualFileError(str(error)) from None
+        except pyarrow.ArrowInvalid:
+            return None
 
         columns = [column.combine_chunks() for column in table.columns]
         for column in columns:
-            if compute.any(compute.starts_with(column, " ")).as_py():
-                raise UnusualFileError("a cell begins with a space")
+            if _any(compute.starts_with(column, " ")):
+                return None
             # Bytes, of which a cell has as many as characters, or more.
             if compute.max(compute.binary_length(column)).as_py() > csv.field_size_limit():
-                raise UnusualFileError("a cell may be too long")
-        return [self.cells.pack(column) for column in columns], table.num_rows
+                return None
+        # Rows that may be no rows of the table.
+        first = compute.utf8_trim(columns[0], INVISIBLE)
+        if _any(compute.equal(first, header.names[0])):
+            return None
+        if header.layout.has_comments and _any(compute.starts_with(columns[0], COMMENT)):
+            return None
+        return columns
+
+
+def _any(are_so: Any) -> bool:
+    return bool(compute.any(are_so).as_py())

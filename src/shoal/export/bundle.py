@@ -24,6 +24,7 @@ from shoal._version import __version__
 from shoal.analysis.best_model import champion_of
 from shoal.analysis.evaluation_table import EvaluationTable
 from shoal.analysis.scorecard import scorecards
+from shoal.analysis.simple_methods import ReferenceLine, simple_methods
 from shoal.analysis.summary import load_champion, summarise
 from shoal.data import Dataset, DateColumn, QuestionColumn, RegressionTargets
 from shoal.errors import RunStateError, ShoalError, StoreError
@@ -58,6 +59,9 @@ FILES = (
 # How the folder begins in which an export is written, and when nobody writes there any more.
 _UNFINISHED = ".shoal-export-"
 _ABANDONED_SECONDS = 3600.0
+# A report of a larger table (training rows times inputs) has no lines of simple methods: somebody
+# waits for it.
+_MOST_CELLS = 20_000_000
 # Of files in an archive. Without it some programs unpack files that nobody may read.
 _READABLE_BY_ALL = 0o644 << 16
 
@@ -209,7 +213,10 @@ def _report(store: Store, run: RunView, champion: Champion, problem: TableProble
     summary = replace(summarise(store, run.id), champion=champion)
     evaluations = EvaluationTable(store, run).refresh()
     cards = scorecards(problem, champion)
-    page = Report(summary, champion, problem.dataset, evaluations, cards).html()
+    lines: tuple[ReferenceLine, ...] = ()
+    if problem.dataset.train.x.size <= _MOST_CELLS:
+        lines = tuple(simple_methods(problem))
+    page = Report(summary, champion, problem.dataset, evaluations, cards, lines).html()
     return page.encode(errors="replace")
 
 

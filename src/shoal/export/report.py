@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from shoal.analysis.evaluation_table import EvaluationTable
 from shoal.analysis.score_rows import confidence_text
 from shoal.analysis.scorecard import Scorecard
+from shoal.analysis.simple_methods import ReferenceLine
 from shoal.analysis.summary import Summary
 from shoal.data import Dataset
 from shoal.export.html import tag
@@ -44,6 +45,8 @@ class Report:
         All evaluations.
     cards
         The champion's networks as scorecards; none where they are no cards.
+    lines
+        What simple methods reach where the search is judged.
     """
 
     summary: Summary
@@ -51,6 +54,7 @@ class Report:
     dataset: Dataset
     table: EvaluationTable
     cards: tuple[Scorecard, ...] = ()
+    lines: tuple[ReferenceLine, ...] = ()
 
     def html(self) -> str:
         """The document: no script, and nothing that is loaded from anywhere."""
@@ -63,11 +67,13 @@ class Report:
         ]
         sections = {
             "What was searched": facts_section(run, self.dataset),
-            "How it went": history_section(self.summary.generations, self.table),
+            "How it went": history_section(self.summary, self.table, self.lines),
             "The scorecard": cards_section(self.cards),
             "What it is worth": scores_section(self.champion, self.summary.competing_runs),
             "The genome": genome_section(genome, run.settings.space),
-            "The leading genomes": leaders_section(self.table, genome.hash),
+            "The leading genomes": leaders_section(
+                self.table, genome.hash, confirmed=self.summary.run.state == "finished"
+            ),
             "Notes on the table": notes_section(self.dataset),
             "The same again": again_section(run, genome, self.dataset, self.table),
             "Settings": settings_section(run, self.dataset),

@@ -11,6 +11,7 @@ from typing import Any
 
 from shoal.analysis.evaluation_table import EvaluationTable
 from shoal.analysis.score_rows import confidence_text
+from shoal.analysis.simple_methods import reference_lines
 from shoal.analysis.summary import Summary
 from shoal.export.html import Html, join, table, tag
 from shoal.export.report_page import document
@@ -83,11 +84,16 @@ class FunctionReport:
         sections = {
             "What was searched": self._facts(),
             "The best point": self._point(),
-            "How it went": history_section(self.summary.generations, self.table),
+            "How it went": history_section(self.summary, self.table, reference_lines(run)),
             f"{run.metric.label} by evaluations": work_section(points, run.metric, EVALUATIONS),
             "What it is worth": self._worth(),
             "The genome": genome_section(genome, run.settings.space, network=False),
-            "The leading genomes": leaders_section(self.table, genome.hash, network=False),
+            "The leading genomes": leaders_section(
+                self.table,
+                genome.hash,
+                confirmed=self.summary.run.state == "finished",
+                network=False,
+            ),
             "The same again": self._again(),
             "Settings": self._settings(),
         }

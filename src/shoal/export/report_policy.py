@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from shoal.analysis.evaluation_table import EvaluationTable
 from shoal.analysis.known_scores import ReferenceScore, reference_scores
 from shoal.analysis.score_rows import confidence_text
+from shoal.analysis.simple_methods import reference_lines
 from shoal.analysis.summary import Summary
 from shoal.export.html import Html, join, table, tag
 from shoal.export.report_page import document
@@ -94,12 +95,14 @@ class PolicyReport:
         ]
         sections = {
             "What was searched": self._facts(),
-            "How it went": history_section(self.summary.generations, self.table),
+            "How it went": history_section(self.summary, self.table, reference_lines(run)),
             "Score by simulated steps": self._by_steps(),
             "What it is worth": self._worth(),
             "An episode": self._episode(),
             "The policy": genome_section(genome, run.settings.space, _ends(run)),
-            "The leading genomes": leaders_section(self.table, genome.hash),
+            "The leading genomes": leaders_section(
+                self.table, genome.hash, confirmed=self.summary.run.state == "finished"
+            ),
             "How to use it": _use_section(run),
             "The same again": self._again(),
             "Settings": self._settings(),

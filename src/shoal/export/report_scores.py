@@ -9,10 +9,13 @@ from dataclasses import dataclass
 import pandas as pd
 
 from shoal.analysis.evaluation_table import EvaluationTable
+from shoal.analysis.rank_reasons import leaders, rank_reasons
 from shoal.analysis.score_rows import METRIC_NAMES, ScoreRow, score_rows, shown_metrics
+from shoal.analysis.simple_methods import ReferenceLine
+from shoal.analysis.summary import Summary
 from shoal.data import Dataset
 from shoal.export.html import Html, join, table, tag
-from shoal.export.svg import Point, history, interval
+from shoal.export.svg import LEVEL_LOOKS, Marks, Point, history, history_range, interval
 from shoal.numerics.stats import ci95, ci95_half_width
 from shoal.objectives.registry import Metric
 from shoal.presentation.formatting import (
@@ -22,6 +25,7 @@ from shoal.presentation.formatting import (
     shortened,
     spread_text,
 )
+from shoal.presentation.rank_text import WHY_HERE, WHY_HERE_HELP, rank_text
 from shoal.store import GenerationRecord
 from shoal.store.serialization import finite
 from shoal.tuning.champion import Champion
@@ -100,19 +104,57 @@ def trainings_text(count: int) -> str:
 # History
 
 
-def history_section(generations: Sequence[GenerationRecord], evaluations: EvaluationTable) -> Html:
-    """The scores by generation; empty before the first."""
-    points = history_points(generations, evaluations)
+def history_section(
+    summary: Summary, evaluations: EvaluationTable, lines: Sequence[ReferenceLine] = ()
+) -> Html:
+    """The scores by generation; empty before the first.
+
+    Parameters
+    ----------
+    summary
+        The run with its generations, and its champion where it has finished.
+    evaluations
+        All evaluations.
+    lines
+        What simple methods reach where the search is judged.
+    """
+    points = history_points(summary.generations, evaluations)
     if not points:
         return Html()
-    legend = tag(
-        "div",
-        tag("span", "Best"),
-        tag("span", "95 % interval of the best", class_="band"),
-        tag("span", "Mean of the generation", class_="mean"),
-        class_="legend",
-    )
-    return join(legend, history(points, evaluations.metric))
+
+    metric = evaluations.metric
+    champion = None
+    best = summary.best
+    # A score may be beyond what numbers hold.
+    if best is not None and summary.run.state == "finished" and math.isfinite(best.score):
+        champion = (best.generation, best.score)
+    marks = Marks(champion, tuple((line.label, line.score) for line in lines))
+    legend = _history_legend(marks, history_range(points, metric, marks), metric)
+    notes = _lines_beyond(marks, history_range(points, metric, marks), metric)
+    return join(legend, history(points, metric, marks), *notes)
+
+
+def _history_legend(marks: Marks, shown: tuple[float, float], metric: Metric) -> Html:
+    entries = [tag("span", "Best"), tag("span", "95 % interval of the best", class_="band")]
+    entries.append(tag("span", "Mean of the generation", class_="mean"))
+    if marks.champion is not None:
+        entries.append(tag("span", "Champion", class_="champion"))
+    for number, (label, score) in enumerate(marks.lines):
+        if shown[0] <= score <= shown[1]:
+            look = f"level l{number % LEVEL_LOOKS}"
+            entries.append(tag("span", f"{label} {score_text(score, metric)}", class_=look))
+    return tag("div", *entries, class_="legend")
+
+
+def _lines_beyond(marks: Marks, shown: tuple[float, float], metric: Metric) -> list[Html]:
+    """A sentence about each line that would have squashed the rest."""
+    notes = []
+    for label, score in marks.lines:
+        if not shown[0] <= score <= shown[1]:
+            side = "below" if score < shown[0] else "above"
+            text = f"{label} lies {side} the axis, at {score_text(score, metric)}."
+            notes.append(tag("p", text, class_="note"))
+    return notes
 
 
 def history_points(
@@ -212,58 +254,74 @@ class _Leader:
 
 
 def leaders_section(
-    evaluations: EvaluationTable, champion_hash: str, *, network: bool = True
+    evaluations: EvaluationTable,
+    champion_hash: str,
+    *,
+    confirmed: bool = True,
+    network: bool = True,
 ) -> Html:
     """The best genomes, each with its interval; empty where none has a score.
 
-    ``network`` says whether their swarms find the weights of networks.
+    Parameters
+    ----------
+    evaluations
+        All evaluations.
+    champion_hash
+        The genome whose networks are exported.
+    confirmed
+        Whether it is the champion of a run that has finished; else the best so far.
+    network
+        Whether their swarms find the weights of networks.
     """
-    leaders = _leaders(evaluations)
-    if not leaders:
+    champion = champion_hash if confirmed else None
+    best = leaders(evaluations, LEADERS, champion)
+    found = _leaders(evaluations, best)
+    if not found:
         return Html()
 
     metric = evaluations.metric
-    low, high = _leader_scale(leaders, metric)
+    low, high = _leader_scale(found, metric)
+    reasons = rank_reasons(evaluations, best, champion)
     lines = []
     champion_place = None
-    for place, leader in enumerate(leaders):
+    for place, leader in enumerate(found):
         is_champion = leader.name == champion_hash
         if is_champion:
             champion_place = place
         strip = interval(leader.score, leader.half, low, high, highlight=is_champion)
         cells = _leader_cells(place + 1, leader, metric, strip)
-        lines.append([*cells, _swarm_text(leader.row, network)])
+        why = rank_text(reasons[place], metric, named="No. 1")
+        lines.append([*cells, _swarm_text(leader.row, network), why])
 
     head = ("", metric.label, "95 % interval", "Repeats", "Confirmed", "Genome", "What it is")
     note = (
-        "As the search ranks them: confirmed ones first, then by how far they came in their race, "
-        f"then by {metric.word}."
+        "As the search ranks them: the champion, then those that were confirmed more often, then "
+        f"those that came further in their race, then by {metric.word}. {WHY_HERE_HELP}."
     )
-    board = table(head, lines, kind="board", highlight=champion_place)
+    board = table((*head, WHY_HERE), lines, kind="board", highlight=champion_place)
     return join(board, tag("p", note, class_="note"))
 
 
-def _leaders(evaluations: EvaluationTable) -> list[_Leader]:
-    ranked = evaluations.ranked().head(LEADERS)
+def _leaders(evaluations: EvaluationTable, ranked: pd.DataFrame) -> list[_Leader]:
     scores = evaluations.scores(set(ranked.index))
-    leaders = []
+    found = []
     for label, row in ranked.iterrows():
         name = str(label)
         scored = _scored(evaluations, scores[name], int(row["repeats"]))
-        leaders.append(_Leader(name, row, ci95_half_width(scored)))
-    return leaders
+        found.append(_Leader(name, row, ci95_half_width(scored)))
+    return found
 
 
-def _leader_scale(leaders: Sequence[_Leader], metric: Metric) -> tuple[float, float]:
+def _leader_scale(found: Sequence[_Leader], metric: Metric) -> tuple[float, float]:
     """The scale of all intervals. One of percentages is whole, unless an interval is very long."""
-    lowest = min(leader.score - (leader.half or 0.0) for leader in leaders)
-    highest = max(leader.score + (leader.half or 0.0) for leader in leaders)
+    lowest = min(leader.score - (leader.half or 0.0) for leader in found)
+    highest = max(leader.score + (leader.half or 0.0) for leader in found)
     if metric.unit != "%":
         # One score alone has no extent.
         room = _ROOM_SHARE * ((highest - lowest) or abs(highest) or 1.0)
         return lowest - room, highest + room
 
-    best = max(leader.score for leader in leaders)
+    best = max(leader.score for leader in found)
     low = max(lowest, best - _FARTHEST) - _ROOM
     high = min(highest, best + _FARTHEST) + _ROOM
     return low, high

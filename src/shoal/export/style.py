@@ -21,6 +21,7 @@ def _variables(colours: Palette, panel: str, good: str) -> str:
         "panel": panel,
         "good": good,
         "other": colours.series[1],
+        "champion": colours.series[2],
     }
     for number, colour in enumerate(colours.series[:6]):
         values[f"line-{number}"] = colour
@@ -205,6 +206,9 @@ polyline.mean { stroke: var(--mean); stroke-width: 2; stroke-dasharray: 2 5; }
 circle.best { fill: var(--best); }
 circle.mean { fill: var(--page); stroke: var(--mean); stroke-width: 2; }
 circle.other { fill: var(--muted); }
+polygon.champion { fill: var(--champion); stroke: var(--page); stroke-width: 1.5; }
+.level { stroke: var(--muted); stroke-width: 1.5; stroke-dasharray: 1 3; }
+.level.l1 { stroke-dasharray: 7 3; }
 .whisker {
   stroke: var(--best);
   stroke-width: 5;
@@ -242,6 +246,17 @@ circle:is(.s0, .s1, .s2, .s3, .s4, .s5) { fill: var(--line-colour); }
   border-top: 3px solid var(--line-colour);
 }
 .legend .mean::before { border-top: 3px dotted var(--mean); }
+.legend .champion::before {
+  width: .7rem;
+  height: .7rem;
+  border: 0;
+  background: var(--champion);
+  transform: rotate(45deg);
+  margin-left: .3rem;
+  margin-right: .8rem;
+}
+.legend .level::before { border-top: 2px dotted var(--muted); }
+.legend .level.l1::before { border-top: 2px dashed var(--muted); }
 .legend .band::before { border-top: .8rem solid var(--band); }
 
 pre {

@@ -33,6 +33,12 @@ _LEAST_MARGIN_SHARE = 0.01
 # latest.
 _FARTHEST = 100.0
 
+# Half the height of the champion's diamond, and how many looks level lines have.
+_DIAMOND = 8
+LEVEL_LOOKS = 2
+# How much of the axis level lines may take, as a multiple of what the scores take.
+_MOST_OF_LINES = 1.0
+
 # The drawing of one interval: its width, its height, and the room at both ends.
 _STRIP_WIDTH = 220
 _STRIP_HEIGHT = 18
@@ -60,6 +66,24 @@ class Point:
     high: float | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """What a history is drawn with, besides the scores of the search.
+
+    Attributes
+    ----------
+    champion
+        Generation and score of the champion, which gets a diamond; None while there is none.
+    lines
+        What other methods reach, each by its label: level lines.
+    """
+
+    champion: tuple[int, float] | None = None
+    lines: tuple[tuple[str, float], ...] = ()
+
+
+_NO_MARKS = Marks()
+
 # A place in a drawing: x to the right, y downward.
 Place = tuple[float, float]
 
@@ -84,23 +108,26 @@ class _Axes:
         return _TOP + share * (HEIGHT - _TOP - _BOTTOM)
 
 
-def history(points: Sequence[Point], metric: Metric = ACCURACY) -> Html:
+def history(points: Sequence[Point], metric: Metric = ACCURACY, marks: Marks = _NO_MARKS) -> Html:
     """Best and mean score by generation, with the interval of the best.
 
     Of a long search only some of the generations are drawn.
     """
     shown = _thinned(points)
-    low, high = _score_range(shown, metric)
+    low, high = history_range(shown, metric, marks)
     first = shown[0].number
     axes = _Axes(first, max(shown[-1].number, first + 1), low, high)
 
     frame = tag("rect", x=_LEFT - 6, y=_TOP - 6, width=WIDTH, height=HEIGHT - _TOP - _BOTTOM + 6)
     curves = [*_interval_of_best(shown, axes), *_curve(shown, axes, "mean")]
     curves += _curve(shown, axes, "best")
+    if marks.champion is not None:
+        curves.append(_diamond(axes.x(marks.champion[0]), axes.y(marks.champion[1])))
     return tag(
         "svg",
         tag("clipPath", frame, id="plot"),
         *_grid(axes, metric),
+        *_level_lines(axes, marks.lines),
         tag("g", *curves, clip_path="url(#plot)"),
         viewBox=f"0 0 {WIDTH} {HEIGHT}",
         role="img",
@@ -126,6 +153,22 @@ def _grid(axes: _Axes, metric: Metric) -> list[Html]:
         tag("text", "Generation", x=WIDTH - _RIGHT, y=HEIGHT - 4, text_anchor="end", class_="title")
     )
     return parts
+
+
+def _level_lines(axes: _Axes, lines: Sequence[tuple[str, float]]) -> list[Html]:
+    """What other methods reach, as far as it lies on the axis."""
+    drawn = []
+    for number, (_, score) in enumerate(lines):
+        if axes.low <= score <= axes.high:
+            y = axes.y(score)
+            look = f"level l{number % LEVEL_LOOKS}"
+            drawn.append(tag("line", x1=_LEFT, x2=WIDTH - _RIGHT, y1=y, y2=y, class_=look))
+    return drawn
+
+
+def _diamond(x: float, y: float) -> Html:
+    corners = [(x, y - _DIAMOND), (x + _DIAMOND, y), (x, y + _DIAMOND), (x - _DIAMOND, y)]
+    return tag("polygon", points=_path(corners), class_="champion")
 
 
 def _interval_of_best(points: Sequence[Point], axes: _Axes) -> list[Html]:
@@ -218,12 +261,17 @@ def ticks(low: float, high: float, count: int = 6) -> list[float]:
     return [number * step for number in range(first, last + 1)]
 
 
-def _score_range(points: Sequence[Point], metric: Metric) -> tuple[float, float]:
+def history_range(
+    points: Sequence[Point], metric: Metric, marks: Marks = _NO_MARKS
+) -> tuple[float, float]:
     """The scores that are shown: all of the best, and the means but for a few terrible ones.
 
-    The better half of the means keeps half of the axis.
+    The better half of the means keeps half of the axis. A level line is shown where that leaves
+    the rest half of the axis.
     """
     best = [metric.fitness(point.best) for point in points if point.best is not None]
+    if marks.champion is not None:
+        best.append(metric.fitness(marks.champion[1]))
     means = sorted(metric.fitness(point.mean) for point in points if point.mean is not None)
     if not best:
         return 0.0, 100.0
@@ -237,6 +285,14 @@ def _score_range(points: Sequence[Point], metric: Metric) -> tuple[float, float]
     if metric.unit == "%":
         base = max(base, top - _FARTHEST)
     worst = max(min([*best, *means, *ends]), 2 * base - top)
+
+    room = _MOST_OF_LINES * max(top - worst, _least_margin(top, metric))
+    lines = [metric.fitness(score) for _, score in marks.lines]
+    near = []
+    if math.isfinite(room):
+        near = [score for score in lines if worst - room <= score <= top + room]
+    worst = min([worst, *near])
+    top = max([top, *near])
 
     margin = max(_MARGIN * (top - worst), _least_margin(top, metric))
     low, high = sorted((metric.score(worst - margin), metric.score(top + margin)))

@@ -18,6 +18,7 @@ from shoal.functions.constraints import Constraints
 from shoal.functions.swarm import Swarm
 from shoal.genome.genome import Genome
 from shoal.pso.swarm import LEAST_IMPROVEMENT, out_of_patience
+from shoal.system.progress_bar import ProgressBar, progress_bar
 from shoal.system.shown import Shown
 
 _log = logging.getLogger(__name__)
@@ -116,6 +117,7 @@ def minimize(
     target: float | None = None,
     callback: Callable[[Progress], bool | None] | None = None,
     workers: int | Mapper = 1,
+    progress: bool | None = None,
 ) -> MinimizeResult:
     """Minimise a function in a box with a particle swarm.
 
@@ -155,6 +157,9 @@ def minimize(
         Called after each iteration. If it returns True, the minimisation ends.
     workers
         With ``vectorized=False``: the number of processes, or something like `map`.
+    progress
+        A bar while it takes longer than half a second. None: where a person looks, in a notebook or
+        a terminal; True: elsewhere lines on standard error; False: never.
 
     Returns
     -------
@@ -167,6 +172,8 @@ def minimize(
         If the function cannot be minimised as it is. The message says what to change.
     GenomeError
         If ``genome`` is none.
+    SettingsError
+        If ``progress`` is something else.
 
     Examples
     --------
@@ -196,18 +203,20 @@ def minimize(
 
     history = np.empty(iterations)
     status = None
-    while swarm.iteration < iterations and status is None:
-        done = swarm.iteration
-        _iterate(swarm, function, rules)
-        history[done] = _feasible_loss(swarm)
-        status = _why_stopped(history, swarm.iteration, patience, target)
-
-        if callback is not None:
-            if callback(_progress(swarm, function)):
-                status = STOPPED
-        elif rules is None and status is None and function.compiled is not None:
-            _run_compiled(swarm, function, history, patience, target)
+    with progress_bar(progress) as bar:
+        while swarm.iteration < iterations and status is None:
+            done = swarm.iteration
+            _iterate(swarm, function, rules)
+            history[done] = _feasible_loss(swarm)
             status = _why_stopped(history, swarm.iteration, patience, target)
+
+            if callback is not None:
+                if callback(_progress(swarm, function)):
+                    status = STOPPED
+            elif rules is None and status is None and function.compiled is not None:
+                _run_compiled(swarm, function, history, patience, target, bar)
+                status = _why_stopped(history, swarm.iteration, patience, target)
+            _show(bar, swarm, iterations)
 
     if status is None:
         status = ITERATIONS_DONE
@@ -221,6 +230,7 @@ def _run_compiled(
     history: NDArray[np.float64],
     patience: int | None,
     target: float | None,
+    bar: ProgressBar,
 ) -> None:
     """Do what is left of the iterations in compiled code, as far as it comes.
 
@@ -244,8 +254,16 @@ def _run_compiled(
 
         function.evaluations += evaluations
         history[done : swarm.iteration] = swarm.history[done:]
+        _show(bar, swarm, len(history))
         if swarm.iteration < done + chunk:
             return
+
+
+def _show(bar: ProgressBar, swarm: Swarm, iterations: int) -> None:
+    if bar.is_due:
+        best = _feasible_loss(swarm)
+        text = f"iteration {swarm.iteration:,} of {iterations:,}, best {best:.6g}"
+        bar.show(swarm.iteration / iterations, text)
 
 
 def _check_counts(iterations: int, patience: int | None) -> None:

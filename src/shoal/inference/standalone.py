@@ -70,11 +70,11 @@ _SEARCHED_ROWS = 1_000
 # Lines above a header: a line with its end, what comments begin with, and what Excel writes to say
 # which separator follows.
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n|\Z)")
-_COMMENT = "#"
+COMMENT = "#"
 _NAMED_SEPARATOR = re.compile(r'"?sep=([^\w\s"]|\t)"?[,;\t|]*', re.IGNORECASE)
 
 # A byte order mark stands in the middle of files that were put together.
-_INVISIBLE = "\ufeff \t"
+INVISIBLE = "\ufeff \t"
 
 # DOS ended a file with this control character.
 _END_OF_FILE = "\x1a"
@@ -317,7 +317,7 @@ class Layout(NamedTuple):
     @property
     def has_comments(self) -> bool:
         """Whether comments stand above the header."""
-        return any(line.startswith(_COMMENT) for line in self.above)
+        return any(line.startswith(COMMENT) for line in self.above)
 
     @property
     def left_out(self) -> list[str]:
@@ -368,8 +368,14 @@ def parse_csv(text: str) -> TextTable:
     header = [name.strip() for name in rows[0]]
     body = rows[1:]
     _check_rows(header, body, has_comments=layout.has_comments)
-
     columns = [[row[position] for row in body] for position in range(len(header))]
+    return _named_columns(header, columns, layout)
+
+
+def _named_columns(
+    header: Sequence[str], columns: Sequence[Sequence[str]], layout: Layout
+) -> TextTable:
+    """The columns that have names; what has none may be left out."""
     _check_is_no_row(header, columns)
     index = _is_index(header[0], columns[0])
     blank = [i for i, name in enumerate(header) if not name and not _is_filled(columns[i])]
@@ -401,7 +407,7 @@ def find_layout(text: str) -> Layout:
         named = _NAMED_SEPARATOR.fullmatch(content)
         if named:
             separator = named[1]
-        elif content.strip() and not content.startswith(_COMMENT):
+        elif content.strip() and not content.startswith(COMMENT):
             start = line.start()
             break
         above.append(line)
@@ -409,7 +415,7 @@ def find_layout(text: str) -> Layout:
     head = text[start : start + _HEAD + 1]
     separator = separator or sniff_separator(head)
     # A header may begin as a comment does.
-    comments = [line for line in above if _text_of(line).startswith(_COMMENT)]
+    comments = [line for line in above if _text_of(line).startswith(COMMENT)]
     if comments and _is_header(_text_of(comments[-1]), head, separator):
         above = above[: above.index(comments[-1])]
         start = comments[-1].start()
@@ -751,9 +757,9 @@ def _check_rows(header: Sequence[str], body: list[list[str]], *, has_comments: b
 
         if len(row) != width:
             raise _row_of_another_length(index, body, width)
-        if has_comments and row[0].startswith(_COMMENT):
+        if has_comments and row[0].startswith(COMMENT):
             raise TableError(
-                f"row {index + 2} begins with {_COMMENT}, as the comments above the header do.",
+                f"row {index + 2} begins with {COMMENT}, as the comments above the header do.",
                 expected="rows of values below the header",
                 remedy="remove the row",
             )
@@ -767,9 +773,9 @@ def _check_rows(header: Sequence[str], body: list[list[str]], *, has_comments: b
 
 def _is_again(header: Sequence[str], row: Sequence[str]) -> bool:
     # Most rows differ in their first cell.
-    if row[0].strip(_INVISIBLE) != header[0]:
+    if row[0].strip(INVISIBLE) != header[0]:
         return False
-    return [cell.strip(_INVISIBLE) for cell in row] == list(header)
+    return [cell.strip(INVISIBLE) for cell in row] == list(header)
 
 
 def _row_of_another_length(index: int, body: Sequence[Sequence[str]], width: int) -> TableError:
@@ -805,6 +811,45 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 class UnusualFileError(Exception):
     """A file that only `parse_csv` reads rightly, which sees all of it. The text says why."""
+
+
+class NotUtf8Error(UnusualFileError):
+    """A file in another encoding, which only `decode` finds out."""
+
+
+class Header(NamedTuple):
+    """What the beginning of a large file says of all its rows.
+
+    Attributes
+    ----------
+    names
+        In row 1, stripped. A column without values, or one that numbers the rows, may have none.
+    layout
+        Where the table begins.
+    """
+
+    names: list[str]
+    layout: Layout
+
+    def rows_of(self, text: str) -> list[list[str]]:
+        """Rows below the header, as `parse_csv` reads them.
+
+        Raises
+        ------
+        TableError
+            If one is no row of the table.
+        csv.Error
+            If a quote is not closed.
+        """
+        reader = csv.reader(
+            io.StringIO(text, newline=""),
+            delimiter=self.layout.separator,
+            skipinitialspace=True,
+            strict=True,
+        )
+        rows = list(reader)
+        _check_rows(self.names, rows, has_comments=self.layout.has_comments)
+        return rows
 
 
 class CompactCells(Sequence[str]):
@@ -854,6 +899,9 @@ class CompactCells(Sequence[str]):
 
     def __getitem__(self, row: Any) -> Any:
         if isinstance(row, slice):
+            start, stop, step = row.indices(len(self))
+            if step > 0:
+                return list(islice(self, start, stop, step))
             return list(self)[row]
         row = range(len(self))[row]
         number = int(np.searchsorted(self._starts, row, side="right")) - 1
@@ -885,10 +933,7 @@ class CompactCells(Sequence[str]):
 
 
 class PieceReader:
-    """Reads a large file of the usual layout piece by piece, to what `parse_csv` reads.
-
-    A file is usual if `parse_csv` finds its beginning so, and all rows below are alike: UTF-8, as
-    many cells as the header, none of which begins with a space.
+    """Reads a large file piece by piece, to what `parse_csv` reads.
 
     Parameters
     ----------
@@ -902,35 +947,34 @@ class PieceReader:
         self._piece_bytes = piece_bytes
 
     def read(self, file: BinaryIO) -> TextTable:
-        """The columns of a file.
+        """The columns of a file of UTF-8.
 
         Raises
         ------
+        NotUtf8Error
+            If it may be in another encoding.
         UnusualFileError
-            If `parse_csv` has to read it.
+            If `parse_csv` has to read it, for what is wrong with it or for its rarity.
         """
         try:
             return self._read(file)
-        except (TableError, UnicodeDecodeError, csv.Error) as error:
+        except UnicodeDecodeError as error:
+            raise NotUtf8Error(str(error)) from None
+        except (TableError, csv.Error) as error:
             raise UnusualFileError(str(error)) from None
 
-    def columns_of(self, rows: bytes, separator: str, width: int) -> tuple[list[Any], int]:
+    def columns_of(self, rows: bytes, header: Header) -> tuple[list[Any], int]:
         """The cells of each column of some rows, packed; and how many rows these are.
 
         Raises
         ------
         csv.Error
             If a quote is not closed in these rows.
-        UnusualFileError
-            If a row has another length, or a cell begins with a space.
+        TableError
+            If one is no row of the table.
         """
-        lines = io.StringIO(rows.decode(), newline="")
-        read = list(csv.reader(lines, delimiter=separator, strict=True))
-        if any(len(row) != width for row in read):
-            raise UnusualFileError("its rows differ in length")
-        columns = list(zip(*read, strict=True))
-        if any(cell.startswith(" ") for cells in columns for cell in cells):
-            raise UnusualFileError("a cell begins with a space")
+        read = header.rows_of(rows.decode())
+        columns = zip(*read, strict=True)
         return [self.cells.pack(cells) for cells in columns], len(read)
 
     def _read(self, file: BinaryIO) -> TextTable:
@@ -943,7 +987,7 @@ class PieceReader:
         while following and first.count(b"\n") < _BEGINNING_LINES:
             first += following
             following = next(blocks, b"")
-        names, separator, body = _examine_beginning(first, is_all=not following)
+        header, body = _examine_beginning(first, is_all=not following)
 
         pieces = []
         lengths = [0]
@@ -956,29 +1000,40 @@ class PieceReader:
             if len(rows) > MAX_ROW_CHARACTERS:
                 raise UnusualFileError("a row may be too long")
             try:
-                columns, length = self.columns_of(rows, separator, len(names))
+                columns, length = self.columns_of(rows, header)
             except csv.Error:
                 # A row with a quoted line break may go on in the next block.
                 if b'"' not in rows:
                     raise
                 continue
-            if any(cell.strip() == names[0] for cell in self.cells.unpack(columns[0])):
-                raise UnusualFileError("the header may be there again")
             pieces.append(columns)
             lengths.append(length)
             rows = b""
 
+        self._remove_blank_end(pieces, lengths)
         starts = np.cumsum(lengths)
         if rows or not 0 < starts[-1] <= MAX_ROWS:
             raise UnusualFileError("a quote is not closed, or there are no rows, or too many")
         columns_of_pieces = zip(*pieces, strict=True)
-        table = {
-            name: self.cells(own, starts)
-            for name, own in zip(names, columns_of_pieces, strict=True)
-        }
-        if not any(cells[-1].strip() for cells in table.values()):
-            raise UnusualFileError("its last row is blank")
-        return TextTable(table, separator)
+        cells = [self.cells(own, starts) for own in columns_of_pieces]
+        return _named_columns(header.names, cells, header.layout)
+
+    def _remove_blank_end(self, pieces: list[list[Any]], lengths: list[int]) -> None:
+        """Remove rows of blank cells from the end of the last pieces."""
+        while pieces:
+            columns = [self.cells.unpack(piece) for piece in pieces[-1]]
+            length = lengths[-1]
+            while length and not any(cells[length - 1].strip() for cells in columns):
+                length -= 1
+            if length == lengths[-1]:
+                return
+
+            pieces.pop()
+            lengths.pop()
+            if length:
+                pieces.append([self.cells.pack(cells[:length]) for cells in columns])
+                lengths.append(length)
+                return
 
 
 def _blocks_of_lines(file: BinaryIO, size: int) -> Iterator[bytes]:
@@ -997,39 +1052,50 @@ def _blocks_of_lines(file: BinaryIO, size: int) -> Iterator[bytes]:
 
 def _check_bytes(block: bytes) -> None:
     """Raise UnusualFileError for characters that other programs leave behind."""
-    if b"\0" in block or b"\x1a" in block or _BYTE_ORDER_MARK in block:
+    if b"\0" in block:
+        raise NotUtf8Error("it has bytes of no text, as those of UTF-16")
+    if b"\x1a" in block or _BYTE_ORDER_MARK in block:
         raise UnusualFileError("it has characters that are no text")
     if block.count(b"\r") != block.count(b"\r\n"):
         raise UnusualFileError("it has line ends of several kinds")
 
 
-def _examine_beginning(block: bytes, *, is_all: bool) -> tuple[list[str], str, bytes]:
-    """The names and the separator of a file, and what of its first block is below the header.
+def _examine_beginning(block: bytes, *, is_all: bool) -> tuple[Header, bytes]:
+    """What the first block of a file says of it, and what of the block is below the header.
 
     ``is_all`` says whether the block is the whole file.
     """
     count = _BEGINNING_LINES
-    rows = end = 0
-    # As many rows as `parse_csv` looks at, some of which may take several lines.
-    while rows < _SEARCHED_ROWS and end < len(block):
+    rows = head = end = 0
+    # As many rows and characters as `parse_csv` looks at, some of which may take several lines.
+    while (rows < _SEARCHED_ROWS or head <= _HEAD) and end < len(block):
         lines = block.split(b"\n", count)[:count]
         end = max(sum(len(line) + 1 for line in lines), block.find(b"\n", _BEGINNING_BYTES) + 1)
-        beginning = parse_csv(decode(block[:end]))
+        text = block[:end].decode()
+        beginning = parse_csv(text)
+        layout = find_layout(text)
         rows = min(map(len, beginning.values()), default=0)
+        head = len(text) - layout.start
         count *= 2
-    if rows < _SEARCHED_ROWS and not is_all:
+    if (rows < _SEARCHED_ROWS or head <= _HEAD) and not is_all:
         raise UnusualFileError("its rows take too many lines")
 
-    header = lines[0].removeprefix(_BYTE_ORDER_MARK).decode()
-    row = next(csv.reader([header], delimiter=beginning.separator, strict=True), [])
-    names = [name.strip() for name in row]
-    if len(names) < 2 or names != list(beginning) or beginning.left_out:
-        raise UnusualFileError("its table has one column, or does not begin with row 1")
-    return names, beginning.separator, block[len(lines[0]) + 1 :]
+    above = len(text[: layout.start].encode())
+    first, _, body = block[above:].partition(b"\n")
+    line = first.decode().lstrip("\ufeff").removesuffix("\r")
+    names = next(
+        csv.reader([line], delimiter=layout.separator, skipinitialspace=True, strict=True), []
+    )
+    header = Header([name.strip() for name in names], layout)
+    if [name for name in header.names if name] != list(beginning):
+        raise UnusualFileError("its header takes several lines, or a column is blank")
+    if body[:2].startswith((b"\n", b"\r\n")):
+        raise UnusualFileError("its line ends may be doubled")
+    return header, body
 
 
 def read_csv(file: BinaryIO, reader: PieceReader | None = None) -> TextTable:
-    """Columns of a CSV file, piece by piece if it is large and usual, else as a whole.
+    """Columns of a CSV file, piece by piece if it is large, else as a whole.
 
     Parameters
     ----------
@@ -1043,11 +1109,20 @@ def read_csv(file: BinaryIO, reader: PieceReader | None = None) -> TextTable:
     TableError
         As `decode` and `parse_csv`.
     """
+    reader = reader or PieceReader()
     try:
-        return (reader or PieceReader()).read(file)
+        return reader.read(file)
+    except NotUtf8Error:
+        file.seek(0)
+        text = decode(file.read())
     except UnusualFileError:
         file.seek(0)
         return parse_csv(decode(file.read()))
+
+    try:
+        return reader.read(io.BytesIO(text.encode()))
+    except UnusualFileError:
+        return parse_csv(text)
 
 
 def distinct_cells(cells: Cells) -> tuple[list[Any], NDArray[np.int64]]:

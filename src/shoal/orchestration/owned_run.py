@@ -55,6 +55,8 @@ class OwnedRun:
         Gives monotonic seconds.
     wait
         Waits for a number of seconds.
+    look
+        Called with each `poll`; what it raises ends the work.
     """
 
     def __init__(
@@ -65,12 +67,14 @@ class OwnedRun:
         leaving: Callable[[], bool],
         clock: Callable[[], float],
         wait: Callable[[float], None],
+        look: Callable[[], None] = lambda: None,
     ) -> None:
         self._store = store
         self._claim = claim
         self._leaving = leaving
         self._clock = clock
         self._wait = wait
+        self._look = look
         self._begun = clock() - seconds
         self._next_beat = clock() + HEARTBEAT_SECONDS
         self._live_status: LiveStatus | None = None
@@ -178,6 +182,7 @@ class OwnedRun:
         if self._leaving():
             raise RunReleasedError
 
+        self._look()
         flags = self._store.poll_flags(self._claim.run_id)
         executor.set_watched(flags.watched)
         if flags.has_commands or self._clock() >= self._next_beat:

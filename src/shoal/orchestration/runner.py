@@ -45,6 +45,9 @@ class Runner:
         Waits for a number of seconds.
     make_executor
         Makes the executor of a problem, for a number of workers or (None) one a core.
+    look
+        Called about five times a second while the run is worked on. What it raises ends the work,
+        and the run stays claimed.
     """
 
     store: Store
@@ -53,6 +56,7 @@ class Runner:
     clock: Callable[[], float] = time.monotonic
     wait: Callable[[float], None] = time.sleep
     make_executor: Callable[[Problem, int | None], Executor] = make_executor
+    look: Callable[[], None] = lambda: None
 
     def drive(self) -> str:
         """Work until the run ends or has to be left.
@@ -69,7 +73,9 @@ class Runner:
             Another supervisor has taken the run over. What was recorded stands.
         """
         view = self.store.run(self.claim.run_id)
-        run = OwnedRun(self.store, self.claim, view.seconds, self.leaving, self.clock, self.wait)
+        run = OwnedRun(
+            self.store, self.claim, view.seconds, self.leaving, self.clock, self.wait, self.look
+        )
         try:
             problem = self.store.load_problem(self.claim.run_id)
             return self._work(run, problem)

@@ -86,6 +86,28 @@ class RecordedResults:
             recorded += read_evaluations(page, genomes)
         return recorded
 
+    def evaluations_after(self, run_id: int | str, after: int = 0) -> list[tuple[int, Evaluation]]:
+        """The evaluations that were recorded after another one, in the order of their recording.
+
+        Parameters
+        ----------
+        run_id
+            The run.
+        after
+            The id of that one; 0: all evaluations.
+
+        Returns
+        -------
+        list of tuple
+            The id of each evaluation, and the evaluation with its curve.
+        """
+        genomes: dict[str, Genome] = {}
+        recorded: list[tuple[int, Evaluation]] = []
+        for page in self._pages(_select_evaluations(run_id), after):
+            ids = map(_row_id, page)
+            recorded += zip(ids, read_evaluations(page, genomes), strict=True)
+        return recorded
+
     def latest_evaluations(self, run_id: int | str, count: int) -> list[Evaluation]:
         """The evaluations that were recorded last, with their curves.
 

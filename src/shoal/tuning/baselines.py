@@ -236,37 +236,16 @@ class BaselineJob:
     def _scikit_models(self, problem: TableProblem, train_part: Part, test_part: Part) -> Fitted:
         """Models of scikit-learn, with the seeds of the first repeats."""
         data = problem.dataset
-        regression = data.task == "regression"
-        inputs, test_inputs = _inputs(
-            train_part, test_part, standardise=not data.options.scales_inputs
-        )
-
-        # The preset classic does not centre its targets.
-        mean: Any = 0.0
-        scale: Any = 1.0
-        if regression:
-            mean = train_part.target.mean(axis=0)
-            scale = train_part.target.std(axis=0)
-            scale = np.where(scale > 0, scale, 1.0)
-
         predictions = []
         for repeat in range(self.networks):
             seed, _ = derive_key(problem.settings.seed, repeat)
-            detail, model = _estimator(self.kind, data.task, self.genome, seed)
-            if self.kind == "trees" and data.outputs > 1 and regression:
-                detail, model = _one_for_each_target(detail, model)
-            y = (train_part.target - mean) / scale
-            detail += _fit(model, inputs, y, train_part.weight)
-
-            if regression:
-                values = np.asarray(model.predict(test_inputs), dtype=np.float64)
-                predictions.append(values * scale + mean)
-                continue
-            probabilities = _probabilities(model, test_inputs, data.outputs)
+            detail, values = _fitted_values(
+                self.kind, problem, self.genome, seed, (train_part, test_part)
+            )
             if wants_threshold(problem) and data.validates:
                 detail += ", threshold tuned"
-                probabilities = shifted(probabilities, self._shift(problem, seed))
-            predictions.append(probabilities)
+                values = shifted(values, self._shift(problem, seed))
+            predictions.append(values)
 
         return detail, predictions
 
@@ -352,6 +331,74 @@ def baselines(
     """
     engine = engine or get_engine(problem.settings.engine)
     return [job.run(problem, engine) for job in baseline_jobs(problem, genome, networks)]
+
+
+def score_of_simple_method(
+    kind: Kind, problem: TableProblem, train_part: Part, scored_part: Part
+) -> float | None:
+    """What a method without chance scores on some rows when it is fitted on others.
+
+    Parameters
+    ----------
+    kind
+        "constant" or "linear".
+    problem
+        Has the table and the metric.
+    train_part
+        What the method is fitted on. For a metric of one's own and two classes the threshold is
+        tuned on these rows, too.
+    scored_part
+        What it is scored on.
+
+    Returns
+    -------
+    float or None
+        In the metric's unit; None where the predictions are not finite.
+    """
+    fitted_on = (train_part, scored_part)
+    with warnings.catch_warnings():
+        # A training that ended before it converged is no news.
+        warnings.simplefilter("ignore")
+        _, values = _fitted_values(kind, problem, problem.default_genome, 0, fitted_on)
+        if wants_threshold(problem):
+            fitted_on = (train_part, train_part)
+            _, known = _fitted_values(kind, problem, problem.default_genome, 0, fitted_on)
+            values = shifted(values, tuned_shift(problem, known, train_part))
+
+    metrics = problem.metrics(values, scored_part)
+    return None if metrics is None else metrics[problem.metric.name]
+
+
+def _fitted_values(
+    kind: Kind, problem: TableProblem, genome: Genome, seed: int, parts: tuple[Part, Part]
+) -> tuple[str, NDArray[np.float64]]:
+    """What a model of scikit-learn is, and what it predicts for the second part.
+
+    It is fitted on the first. The predictions are targets in their own unit, or probabilities.
+    """
+    data = problem.dataset
+    train_part, test_part = parts
+    regression = data.task == "regression"
+    inputs, test_inputs = _inputs(train_part, test_part, standardise=not data.options.scales_inputs)
+
+    # The preset classic does not centre its targets.
+    mean: Any = 0.0
+    scale: Any = 1.0
+    if regression:
+        mean = train_part.target.mean(axis=0)
+        scale = train_part.target.std(axis=0)
+        scale = np.where(scale > 0, scale, 1.0)
+
+    detail, model = _estimator(kind, data.task, genome, seed)
+    if kind == "trees" and data.outputs > 1 and regression:
+        detail, model = _one_for_each_target(detail, model)
+    y = (train_part.target - mean) / scale
+    detail += _fit(model, inputs, y, train_part.weight)
+
+    if regression:
+        values = np.asarray(model.predict(test_inputs), dtype=np.float64)
+        return detail, values * scale + mean
+    return detail, _probabilities(model, test_inputs, data.outputs)
 
 
 def _shape(genome: Genome) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from shoal.analysis.evaluation_table import EvaluationTable
+from shoal.analysis.rank_reasons import leaders
 from shoal.dashboard.charts.base import extent, palette
 from shoal.dashboard.charts.scores import column_title, least_width, score_title, vega_format
 from shoal.dashboard.charts.vega import (
@@ -48,8 +49,10 @@ _PHASES = (
 )
 
 
-def leaderboard_data(table: EvaluationTable, count: int = 10) -> pd.DataFrame:
-    """The best genomes of a run, one row each, the best first.
+def leaderboard_data(
+    table: EvaluationTable, count: int = 10, champion: str | None = None
+) -> pd.DataFrame:
+    """The best genomes of a run, one row each, in the order of `leaders`: the champion first.
 
     Parameters
     ----------
@@ -57,6 +60,8 @@ def leaderboard_data(table: EvaluationTable, count: int = 10) -> pd.DataFrame:
         The run's evaluations.
     count
         The most genomes.
+    champion
+        The hash of the champion; None: there is none yet.
 
     Returns
     -------
@@ -66,7 +71,7 @@ def leaderboard_data(table: EvaluationTable, count: int = 10) -> pd.DataFrame:
         best scored repeat is better than their mean. The last three are in
         `Metric.difference_unit`.
     """
-    best = table.ranked().head(count)
+    best = leaders(table, count, champion)
     dots = repeats_data(table, best)
     scored = dots[dots["counted"]].groupby("genome", sort=False)["score"]
     confirmed = dots[dots["phase"] == "confirmation"].groupby("genome", sort=False)["score"]

@@ -6,11 +6,13 @@ How good it is, how certain that is, what other methods reach on the same rows, 
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from functools import partial
 
 import pandas as pd
 import streamlit as st
 
+from shoal.analysis.rank_reasons import Place, RankReason, rank_reasons
 from shoal.dashboard.charts.leaderboard import leaderboard_chart, leaderboard_data, repeats_data
 from shoal.dashboard.charts.scores import column_title, score_format
 from shoal.dashboard.components.best_point_card import best_point_card
@@ -35,6 +37,7 @@ from shoal.genome.genome import Genome
 from shoal.numerics.stats import ci95_half_width, mean
 from shoal.objectives.registry import Metric
 from shoal.presentation.formatting import difference_text, percent, score_text, spread_text
+from shoal.presentation.rank_text import WHY_HERE, WHY_HERE_HELP, rank_text
 from shoal.store import ACTIVE, RunView
 from shoal.tuning.champion import Champion
 
@@ -157,21 +160,28 @@ def _mean_tile(
 
 def _leaderboard(run: RunView, snapshot: RunSnapshot) -> None:
     """The best genomes as a chart and as a table."""
-    best, dots = _leaders(run.id, run.evaluations)
+    champion = snapshot.summary.champion
+    name = None if champion is None else champion.genome.hash
+    best, dots, reasons = _leaders(run.id, run.evaluations, name)
     figure = leaderboard_chart(best, dots, metric=run.metric, dark=st.context.theme.type == "dark")
     alt = (
         f"The repeats of the {len(best)} best genomes, a dot each, with means and intervals; "
         "the table below has the figures."
     )
     chart(figure, f"leaders-{run.id}", alt)
-    table = _leaders_table(best, run.metric)
+    table = _leaders_table(best, reasons, run.metric)
     if not run.has_network:
         table = table.drop(columns=["Layers", "Activation"])
     html_table(table, "leaders", _leaders_columns(run))
 
 
-def _leaders_table(best: pd.DataFrame, metric: Metric) -> pd.DataFrame:
+def _leaders_table(
+    best: pd.DataFrame, reasons: Sequence[RankReason], metric: Metric
+) -> pd.DataFrame:
     """One row a genome, with the columns that people read."""
+    named = "the first one"
+    if reasons and reasons[0].place is Place.CHAMPION:
+        named = "the champion"
     margins = []
     for _, row in best.iterrows():
         genes = {name: row[name] for name in Genome.__dataclass_fields__}
@@ -181,6 +191,7 @@ def _leaders_table(best: pd.DataFrame, metric: Metric) -> pd.DataFrame:
         {
             "": best["rank"].to_numpy(),
             "Genome": best.index,
+            WHY_HERE: [rank_text(reason, metric, named=named) for reason in reasons],
             column_title("Search", metric): best["score"].to_numpy(),
             "±": best["half"].to_numpy(),
             "n": best["counted"].to_numpy(),
@@ -211,6 +222,7 @@ def _leaders_columns(run: RunView) -> dict[str, Column]:
             page=lambda genome: address("evaluation", run=run.id, genome=genome),
             text=lambda genome: genome[:8],
         ),
+        WHY_HERE: Column(help=f"{WHY_HERE_HELP}{unit}"),
         column_title("Search", metric): Column(score, "Mean of the repeats that were selected on"),
         "±": Column(text=difference, help="Half of the 95 % interval"),
         "n": Column(".0f", "Repeats that were selected on"),
@@ -225,12 +237,17 @@ def _leaders_columns(run: RunView) -> dict[str, Column]:
 
 
 @st.cache_data(max_entries=16, show_spinner=False)
-def _leaders(run_id: int, evaluations: int) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The best genomes, and their repeats. ``evaluations`` is part of the cache's key."""
+def _leaders(
+    run_id: int, evaluations: int, champion: str | None
+) -> tuple[pd.DataFrame, pd.DataFrame, list[RankReason]]:
+    """The best genomes, their repeats, and why they stand where they do.
+
+    ``evaluations`` is part of the cache's key.
+    """
     del evaluations
     table = evaluation_table(run_id)
-    best = leaderboard_data(table, LEADERS)
-    return best, repeats_data(table, best)
+    best = leaderboard_data(table, LEADERS, champion)
+    return best, repeats_data(table, best), rank_reasons(table, best, champion)
 
 
 def _take_away(snapshot: RunSnapshot) -> None:

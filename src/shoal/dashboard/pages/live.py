@@ -11,8 +11,17 @@ import streamlit as st
 
 from shoal.analysis.progress import elapsed
 from shoal.analysis.run_differences import settings_of
+from shoal.analysis.score_rows import leader_text
+from shoal.analysis.simple_methods import ReferenceLine
 from shoal.analysis.summary import blocking_run
-from shoal.dashboard.charts.history import HEIGHT, beyond_axis_text, drawn_every, history_chart
+from shoal.dashboard.charts.history import (
+    HEIGHT,
+    HistoryMarks,
+    beyond_axis_text,
+    drawn_every,
+    history_chart,
+    planned_generations,
+)
 from shoal.dashboard.charts.loss_curves import loss_curves_chart, loss_curves_data
 from shoal.dashboard.charts.vega import Spec
 from shoal.dashboard.components.auto_refresh import auto_refresh
@@ -36,7 +45,13 @@ from shoal.dashboard.components.run_text import (
 )
 from shoal.dashboard.error_box import error_box
 from shoal.dashboard.routing import link
-from shoal.dashboard.session.queries import RunSnapshot, read, run_here, store
+from shoal.dashboard.session.queries import (
+    RunSnapshot,
+    read,
+    reference_lines_of,
+    run_here,
+    store,
+)
 from shoal.errors import ShoalError
 from shoal.numerics.stats import mean
 from shoal.objectives.registry import Metric
@@ -221,24 +236,32 @@ def _chart(snapshot: RunSnapshot, supervised: bool) -> None:
         return
 
     dark = st.context.theme.type == "dark"
-    figure = _history_figure(snapshot.history, run.id, run.generations, run.metric, dark)
+    best = snapshot.summary.best
+    marks = HistoryMarks(
+        champion=best if snapshot.summary.champion is not None else None,
+        lines=reference_lines_of(run),
+        planned=planned_generations(run),
+    )
+    figure = _history_figure(
+        snapshot.history, marks, run.id, run.generations, run.state, marks.lines, run.metric, dark
+    )
     alt = (
         f"Best and average {run.metric.word} of {run.generations} generations; "
         f"the last best is {score_text(run.best_score, run.metric)}."
     )
     chart(figure, f"history-{run.id}", alt)
 
-    notes = []
+    notes = [escaped(leader_text(snapshot.summary.leader, run.metric, best))]
     if not run.metric.is_accuracy:
         notes.append(f"{escaped(metric_heading(run.metric))}.")
-    beyond_axis = beyond_axis_text(snapshot.history, run.metric)
+    beyond_axis = beyond_axis_text(snapshot.history, run.metric, marks)
     if beyond_axis:
         notes.append(f"{beyond_axis}.")
     step = drawn_every(len(snapshot.history))
     if step > 1:
         notes.append(f"One generation in {step} is drawn, and the last.")
     # A line is kept for the notes, so that nothing moves when there is something to say.
-    st.caption(" ".join(notes) or "\u00a0")
+    st.caption(" ".join(filter(None, notes)) or "\u00a0")
 
 
 def _waiting(run: RunView, supervised: bool) -> None:
@@ -260,10 +283,17 @@ def _waiting(run: RunView, supervised: bool) -> None:
 
 @st.cache_resource(max_entries=32, show_spinner=False)
 def _history_figure(
-    _history: pd.DataFrame, run_id: int, generations: int, metric: Metric, dark: bool
+    _history: pd.DataFrame,
+    _marks: HistoryMarks,
+    run_id: int,
+    generations: int,
+    state: str,
+    lines: tuple[ReferenceLine, ...],
+    metric: Metric,
+    dark: bool,
 ) -> Spec:
-    del run_id, generations
-    return history_chart(_history, metric=metric, dark=dark)
+    del run_id, generations, state, lines
+    return history_chart(_history, metric=metric, marks=_marks, dark=dark)
 
 
 def _training_now(run: RunView) -> None:

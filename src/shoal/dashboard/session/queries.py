@@ -13,11 +13,13 @@ import streamlit as st
 
 from shoal.analysis.evaluation_table import EvaluationTable
 from shoal.analysis.progress import read_phase
+from shoal.analysis.simple_methods import ReferenceLine
 from shoal.analysis.summary import Summary, summarise
 from shoal.dashboard.charts.history import history_data
 from shoal.dashboard.error_box import error_box
 from shoal.dashboard.routing import link, parameter
 from shoal.errors import ShoalError
+from shoal.replay.simple_methods import SimpleMethods
 from shoal.store import RunView, Store, open_store
 
 
@@ -103,6 +105,14 @@ def summary(run: RunView) -> Summary:
     return replace(recorded, run=run, phase=read_phase(store(), run))
 
 
+def reference_lines_of(run: RunView) -> tuple[ReferenceLine, ...]:
+    """What simple methods reach where the run is judged, as far as it is known by now.
+
+    Of a table it is computed in a process beside the server, which the first call starts.
+    """
+    return _simple_methods().lines(run)
+
+
 def evaluation_table(run_id: int) -> EvaluationTable:
     """All evaluations of a run. Each call adds what was recorded since the last one."""
     return _table(run_id).refresh()
@@ -110,6 +120,11 @@ def evaluation_table(run_id: int) -> EvaluationTable:
 
 # Pages ask each second. The functions below are computed anew only when a generation was added or
 # the run's state changed: both are part of the cache's key.
+
+
+@st.cache_resource(show_spinner=False)
+def _simple_methods() -> SimpleMethods:
+    return SimpleMethods(store().raw_url)
 
 
 @st.cache_resource(max_entries=200, show_spinner=False)

@@ -1,0 +1,51 @@
+"""What a search's result says of its model, after its store was closed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import shoal
+from shoal.analysis.class_diagnostics import ClassDiagnostics
+from shoal.errors import AnalysisError, ProblemError
+from shoal.functions.registry import get_function
+from support.champions import customers
+
+_TINY = {"population": 2, "generations": 1, "repeats": 2, "iterations": 20, "baselines": False}
+
+
+@pytest.fixture(scope="module")
+def result(tmp_path_factory: pytest.TempPathFactory) -> shoal.SearchResult:
+    data = shoal.load_dataset(customers(), "left", drop="paid", folds=1)
+    return shoal.search(data, store=tmp_path_factory.mktemp("result") / "s.db", **_TINY)
+
+
+def test_a_result_explains_its_model(result: shoal.SearchResult) -> None:
+    importance = result.importance(repeats=3)
+    assert set(importance.to_frame().index) == {"usage", "plan", "since", "noise"}
+    assert importance.networks == len(result.champion.weights)
+
+    lines = result.partial_dependence("plan", lines=5)
+    assert lines.individual.shape == (5, 3, 2)
+
+    found = result.diagnostics()
+    assert isinstance(found, ClassDiagnostics)
+    # The exported ensemble's: recorded by the compiled engine, computed here by NumPy.
+    assert found.score == pytest.approx(result.champion.ensemble.test.accuracy)
+    assert importance.score == pytest.approx(found.score)
+    assert np.allclose(found.probabilities.sum(axis=1), 1.0)
+
+
+def test_other_problems_say_why_there_is_nothing(tmp_path: Path) -> None:
+    problem = get_function("sphere", dimensions=2)
+    found = shoal.search(problem, store=tmp_path / "s.db", **_TINY)
+    with pytest.raises(ProblemError, match="needs a table"):
+        found.diagnostics()
+
+
+def test_without_a_champion_there_is_nothing(result: shoal.SearchResult) -> None:
+    with pytest.raises(AnalysisError, match="no champion"):
+        replace(result, champion=None).importance()
