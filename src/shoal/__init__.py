@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from shoal._version import __version__
 
 if TYPE_CHECKING:
-    from shoal.api import SearchResult, TrainResult, search, train
+    from shoal.api import SearchResult, TrainResult, load_run, search, train
     from shoal.data import Dataset, load_dataset
     from shoal.errors import ShoalError
     from shoal.estimators import SwarmClassifier, SwarmRegressor
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
 # Public names by module, imported on first use: `import shoal` alone costs nothing.
 _HOMES = {
+    "load_run": "api",
     "SearchResult": "api",
     "TrainResult": "api",
     "search": "api",
@@ -97,6 +98,7 @@ __all__ = [
     "environment",
     "function",
     "load_dataset",
+    "load_run",
     "minimize",
     "named_genome",
     "objective",

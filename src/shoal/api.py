@@ -13,16 +13,22 @@ from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from functools import partial
+from importlib import import_module
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from shoal.analysis.champion_rows import ChampionRows, champion_rows
 from shoal.analysis.diagnostics import Diagnostics, diagnostics
+from shoal.analysis.evaluation_table import EvaluationTable
 from shoal.analysis.evaluations import Evaluations
 from shoal.analysis.input_importance import REPEATS, InputImportances, input_importances
 from shoal.analysis.partial_dependence import LINES, PartialDependence, partial_dependence
+from shoal.analysis.rank_reasons import leaders
+from shoal.analysis.score_rows import score_rows
 from shoal.analysis.summary import load_champion
 from shoal.data import Dataset, Part
 from shoal.errors import AnalysisError, RunStateError, SettingsError
@@ -61,11 +67,19 @@ from shoal.system.shown import Shown
 from shoal.tuning.champion import Champion
 
 if TYPE_CHECKING:
+    from shoal.dashboard.charts.run_plots import RunPlots
     from shoal.problems.registry import Subject
 
 _log = logging.getLogger(__name__)
 
 _POLL_SECONDS = 0.2
+
+# What figures need, and the module that draws them. It stands above this one, with the pages that
+# draw the same, and is loaded when somebody plots.
+_PLOTTING = ("altair", "plotly")
+_PLOTS = "shoal.dashboard.charts.run_plots"
+# What a table of scores begins with.
+_SCORE_COLUMNS = ("label", "score", "half", "ensemble", "is_champion", "error")
 
 # What names an objective, or is one.
 Objective = str | dict[str, Any] | TableObjective | RowLoss
@@ -125,6 +139,8 @@ class SearchResult(Shown):
         Every training, in the order of the search; ``evaluations.to_frame()`` is a table of them.
     generations
         A record of each completed generation.
+    recorded_in
+        Opens the store that has the run, when somebody asks for more than this.
     problem_of_run
         Reads what the run solves, when somebody asks what its model does.
     """
@@ -133,7 +149,75 @@ class SearchResult(Shown):
     champion: Champion | None
     evaluations: Evaluations = field(repr=False)
     generations: tuple[GenerationRecord, ...] = field(repr=False)
+    recorded_in: Callable[[], Store] | None = field(repr=False, default=None)
     problem_of_run: Callable[[], Problem] | None = field(repr=False, default=None)
+
+    @property
+    def plot(self) -> RunPlots:
+        """The figures of the pages: ``plot.history()``, ``plot.leaderboard()`` and others.
+
+        A notebook shows what they return.
+
+        Raises
+        ------
+        AnalysisError
+            Altair or Plotly is not installed, or it is not known where the run is recorded.
+        """
+        for package in _PLOTTING:
+            if find_spec(package) is None:
+                raise AnalysisError(
+                    f"Figures need {package}, which is not installed.",
+                    remedy="pip install 'shoal[dashboard]'",
+                )
+        if self.recorded_in is None:
+            raise _unknown_store(self.run)
+        plots: RunPlots = import_module(_PLOTS).RunPlots(self.run, self.recorded_in)
+        return plots
+
+    def leaderboard(self, count: int = 10) -> pd.DataFrame:
+        """The best genomes in the order of the page Champion.
+
+        Parameters
+        ----------
+        count
+            The most genomes.
+
+        Returns
+        -------
+        DataFrame
+            A row for each genome, by its hash, the champion first: the genes, and the scores that
+            `shoal.analysis.evaluation_table.EvaluationTable.genomes` explains.
+
+        Raises
+        ------
+        AnalysisError
+            It is not known where the run is recorded.
+        """
+        if self.recorded_in is None:
+            raise _unknown_store(self.run)
+        with self.recorded_in() as store:
+            champion = self.champion.genome.hash if self.champion else None
+            return leaders(EvaluationTable(store, self.run).refresh(), count, champion)
+
+    def baselines(self) -> pd.DataFrame:
+        """The champion's scores beside those of other methods on the same test rows.
+
+        Returns
+        -------
+        DataFrame
+            A row for each line of the page Champion, in its order: ``label``, ``score`` by the
+            run's metric and ``half``, half of its 95 % interval, ``ensemble``, ``is_champion``,
+            ``error``, and all metrics of single networks by their names. Empty without a champion.
+        """
+        rows = []
+        if self.champion is not None:
+            for row in score_rows(self.champion, kind=self.run.kind):
+                metrics = row.metrics.to_dict() if row.metrics else {}
+                named = {name: getattr(row, name) for name in _SCORE_COLUMNS}
+                rows.append({**metrics, **named})
+        frame = pd.DataFrame(rows)
+        others = [name for name in frame.columns if name not in _SCORE_COLUMNS]
+        return frame.reindex(columns=[*_SCORE_COLUMNS, *others])
 
     @property
     def x(self) -> NDArray[np.float64] | None:
@@ -590,7 +674,44 @@ def search_result(store: Store, run_id: int) -> SearchResult:
         champion=load_champion(store, run),
         evaluations=Evaluations(store.evaluations(run_id), run.metric),
         generations=tuple(store.generations(run_id)),
+        recorded_in=partial(open_store, store.raw_url, create=False),
         problem_of_run=partial(_stored_problem, store.raw_url, run.id),
+    )
+
+
+def load_run(run_id: int, store: str | os.PathLike[str] | Store | None = None) -> SearchResult:
+    """A run that was recorded before, such as one that was started in the dashboard.
+
+    Parameters
+    ----------
+    run_id
+        The run's number.
+    store
+        Where it is recorded, as of `search`.
+
+    Returns
+    -------
+    SearchResult
+        As `search` gives it; without a champion unless the run has finished.
+
+    Raises
+    ------
+    RunNotFoundError
+        If the store has no such run.
+    StoreError
+        If the store cannot be opened, or there is none.
+    """
+    if isinstance(store, Store):
+        return search_result(store, run_id)
+    with open_store(store, create=False) as opened:
+        return search_result(opened, run_id)
+
+
+def _unknown_store(run: RunView) -> AnalysisError:
+    return AnalysisError(
+        f"It is not known where run {run.id} is recorded.",
+        expected="a result of shoal.search or shoal.load_run",
+        remedy=f"result = shoal.load_run({run.id}, store)",
     )
 
 

@@ -85,13 +85,18 @@ def vega_chart(
     -------
     Spec
         The specification. ``usermeta`` holds what the page needs and Vega does not: height,
-        ``fit``, and the legend's HTML.
+        ``fit``, and the legend, as HTML and as its entries.
     """
     return {
         "width": "container",
         **_size(height, fit),
         "background": "transparent",
-        "usermeta": {"height": height, "fit": fit, "legend": _legend_html(legend)},
+        "usermeta": {
+            "height": height,
+            "fit": fit,
+            "legend": _legend_html(legend),
+            "entries": [entry._asdict() for entry in legend],
+        },
         "config": _config(colours),
         "layer": list(layers),
         **properties,

@@ -35,6 +35,7 @@ _ELEMENTS = {
     "runs": ("Button", "Progress"),
     "live": ("ArrowVegaLiteChart", "Button", "Progress"),
     "champion": ("ArrowVegaLiteChart", "DownloadButton"),
+    "model": ("ArrowVegaLiteChart", "Slider", *_CHOICES),
     "evaluations": (
         "DataFrame",
         "Button",
