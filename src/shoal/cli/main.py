@@ -185,7 +185,10 @@ def run(
     """Search for the best swarm and network on DATA, and watch it.
 
     Without DATA it searches on the bundled Concrete data.
-    Ctrl-C ends it resumably (exit code 130): `shoal resume RUN` goes on where it was.
+
+    Ctrl-C ends this command (exit code 130). Without a running service the run ends with it, and
+    `shoal resume RUN` goes on where it was. Under a service the run goes on; `shoal stop RUN` ends
+    it.
     """
     apply_log_level(log_level)
 
@@ -240,27 +243,29 @@ def check(
     Exit code 2: no search can start on it as it is.
     """
     from shoal.cli.tables import findings_table
+    from shoal.cli.waiting import Waiting
     from shoal.data.column_profile import column_facts
     from shoal.data.diagnostics import check_table
     from shoal.data.preparation import table_and_target
     from shoal.data.roles import parse_roles
 
     roles = parse_roles(role or ())
-    name, source, targets = table_and_target(data, target)
-    facts = column_facts(source)
-    diagnosis = check_table(
-        name,
-        source,
-        targets,
-        cast("Preset", preset),
-        facts,
-        group=group,
-        same=same,
-        folds=folds,
-        drop=drop or (),
-        order=order,
-        **roles,
-    )
+    with Waiting("Looking at the table", quiet=as_json):
+        name, source, targets = table_and_target(data, target)
+        facts = column_facts(source)
+        diagnosis = check_table(
+            name,
+            source,
+            targets,
+            cast("Preset", preset),
+            facts,
+            group=group,
+            same=same,
+            folds=folds,
+            drop=drop or (),
+            order=order,
+            **roles,
+        )
 
     if as_json:
         columns = [asdict(fact) for fact in facts]

@@ -36,13 +36,15 @@ def export(
     The folder's predict.py needs NumPy alone.
     """
     from shoal.analysis.summary import load_champion
+    from shoal.cli.waiting import Waiting
     from shoal.export import export_run
     from shoal.store import open_store
 
     with open_store(store, create=False) as opened:
         view = opened.run(run)
         has_champion = load_champion(opened, view) is not None
-        folder = export_run(opened, run, to, force=force)
+        with Waiting("Exporting", quiet=as_json):
+            folder = export_run(opened, run, to, force=force)
     files = sorted(path.name for path in folder.iterdir())
 
     if not has_champion:
@@ -92,13 +94,15 @@ def play(
     from shoal.analysis.play import film_policy, play_policy
     from shoal.cli.episodes import episode_view, played_to_dict
     from shoal.cli.terminal import Terminal
+    from shoal.cli.waiting import Waiting
 
     if frames is not None:
         check_pictures_installed()
         _check_folder("--frames", frames)
         _write_file("--frames", frames, film_policy(model, seed).gif())
 
-    played = play_policy(model, episodes, seed)
+    with Waiting("Playing", quiet=as_json):
+        played = play_policy(model, episodes, seed)
     if as_json:
         answer = played_to_dict(played)
         if frames is not None:
@@ -153,6 +157,7 @@ def animate(
     as_json: JsonOption = False,
 ) -> None:
     """Train a recorded swarm again, to the same bits, and write how it moved as an animated GIF."""
+    from shoal.cli.waiting import Waiting
     from shoal.presentation.gif import check_gif_installed, gif
     from shoal.presentation.shown_loss import shown_loss
     from shoal.replay.recorder import Window, recorded_training, replay_training
@@ -165,10 +170,17 @@ def animate(
     with open_store(store, create=False) as opened:
         recorded = recorded_training(opened, run, genome, repeat)
         problem = opened.load_problem(run)
-    film = replay_training(
-        problem, recorded.task, recorded.iterations, window, recorded=recorded.loss
-    )
-    _write_file("--to", to, gif(film, dark))
+    with Waiting("Training again", quiet=as_json) as waiting:
+        film = replay_training(
+            problem,
+            recorded.task,
+            recorded.iterations,
+            window,
+            recorded=recorded.loss,
+            on_progress=waiting.show,
+        )
+    with Waiting("Drawing", quiet=as_json):
+        _write_file("--to", to, gif(film, dark))
 
     name = recorded.task.genome.hash
     number = recorded.task.repeat
@@ -224,6 +236,7 @@ def predict(
     as_json: JsonOption = False,
 ) -> None:
     """Apply an exported model to a table."""
+    from shoal.cli.waiting import Waiting
     from shoal.data.table_io import read_cells
     from shoal.inference import standalone
 
@@ -239,8 +252,9 @@ def predict(
     try:
         loaded = standalone.load_model(model)
         source = data
-        prediction = standalone.predict(loaded, read_cells(str(data)), strict=strict)
-        standalone.write_predictions(out, prediction, proba=proba)
+        with Waiting("Predicting", quiet=as_json):
+            prediction = standalone.predict(loaded, read_cells(str(data)), strict=strict)
+            standalone.write_predictions(out, prediction, proba=proba)
     except standalone.TableError as error:
         raise ModelError(
             f"{source}: {error.problem}", expected=error.expected, remedy=error.remedy
