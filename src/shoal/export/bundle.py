@@ -30,6 +30,7 @@ from shoal.data import Dataset, DateColumn, QuestionColumn, RegressionTargets
 from shoal.errors import RunStateError, ShoalError, StoreError
 from shoal.export.report import Report
 from shoal.export.report_function import FunctionReport
+from shoal.export.report_model import ModelFindings
 from shoal.export.report_policy import PolicyReport
 from shoal.export.settings_file import settings_toml, simulation_settings_toml
 from shoal.inference import standalone
@@ -216,7 +217,8 @@ def _report(store: Store, run: RunView, champion: Champion, problem: TableProble
     lines: tuple[ReferenceLine, ...] = ()
     if problem.dataset.train.x.size <= _MOST_CELLS:
         lines = tuple(simple_methods(problem))
-    page = Report(summary, champion, problem.dataset, evaluations, cards, lines).html()
+    model = ModelFindings.of(problem, champion)
+    page = Report(summary, champion, problem.dataset, evaluations, cards, lines, model).html()
     return page.encode(errors="replace")
 
 

@@ -270,10 +270,33 @@ def _draw_importance(analysis: Analysis) -> None:
         error_box(found)
         return
 
-    colour = "orange" if "do not trust" in found.trust else "green"
-    st.markdown(f":{colour}-badge[R² {found.r2.mean:.2f}] {found.trust}")
-    st.html(importance_bars_html(found))
+    if found.means_something:
+        st.markdown(f":green-badge[R² {found.r2.mean:.2f}] {found.trust}")
+        _draw_bars(found)
+        return
 
+    st.markdown(f":orange-badge[R² {found.r2.mean:.2f}] {_too_few_text(found)}")
+    with on_demand("The bars all the same", ":material/bar_chart:", "bars") as wanted:
+        if wanted:
+            _draw_bars(found)
+
+
+def _too_few_text(found: Importances) -> str:
+    """Why there are no bars, and what would be enough."""
+    text = (
+        f"These {found.genomes:,} genomes do not show which gene matters: a model of them explains "
+        f"{100 * max(0.0, found.r2.mean):.0f} % of what it has not seen."
+    )
+    if found.enough is None:
+        return f"{text} How many would be enough cannot be said yet."
+    return (
+        f"{text} About {found.enough:,} would probably be enough; let the search go on, or raise "
+        "its generations or population."
+    )
+
+
+def _draw_bars(found: Importances) -> None:
+    st.html(importance_bars_html(found))
     notes = [
         f"By how {_amount_words(found.metric)} predictions of the {found.metric.word} get worse "
         "when a gene is shuffled, on genomes that the model has not seen. A bar is the mean, its "
