@@ -34,7 +34,7 @@ def replay(
 ) -> None:
     """Train a recorded evaluation again, and compare.
 
-    Exit code 0 when every score is the same to the bit, else 1. Nothing is written.
+    Exit code 0 when every score is exactly the same, else 1. Nothing is written.
     """
     from shoal.cli.tables import verdict_text
     from shoal.cli.waiting import Waiting

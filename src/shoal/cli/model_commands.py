@@ -1,4 +1,4 @@
-"""Commands that take something away: an exported model, a GIF, predictions. They change no run."""
+"""Commands that write files: an exported model, a GIF, predictions. They change no run."""
 
 from __future__ import annotations
 
@@ -207,7 +207,7 @@ def _exactness_text(film: Replay, shown: ShownLoss) -> str:
     if film.recorded is None:
         return ""
     if film.exact:
-        return f", the {shown.one} that was recorded, to the bit"
+        return f", which is exactly the recorded {shown.one}"
     return f", not the recorded {shown.number(film.recorded)}"
 
 

@@ -281,6 +281,8 @@ def _ask_to_delete(view: RunView) -> None:
     """Return if the user says yes, and end the command otherwise."""
     if not sys.stdin.isatty():
         raise SettingsError(f"Deleting run {view.id} needs a yes.", remedy="add --yes")
-    question = f"Delete run {view.id} ({view.name}, {view.evaluations} trainings) for ever?"
+    question = (
+        f"Delete run {view.id} ({view.name}, {view.evaluations} trainings)? This cannot be undone."
+    )
     if not typer.confirm(question):
         raise typer.Exit

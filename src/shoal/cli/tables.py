@@ -348,7 +348,7 @@ def verdict_text(run_id: int, verdict: ReplayCheck, metric: Metric) -> Renderabl
         return Text.assemble(training, same_error, f": {recorded.error}")
     if verdict.same:
         unit = " %" if metric.unit == "%" else ""
-        scores = f"{recorded.score:.4f}{unit} and all other scores are those recorded, to the bit."
+        scores = f"{recorded.score:.4f}{unit} and all other scores are exactly those recorded."
         return Text.assemble(training, ("The same", "bold green"), f": {scores}")
 
     table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
