@@ -89,7 +89,7 @@ def calibration_workers(settings: SearchSettings) -> int:
 
 @pytest.fixture
 def calibrations() -> Iterator[Calibrations]:
-    made = Calibrations()
+    made = Calibrations(settle=0.0)
     yield made
     made.close()
 
@@ -100,11 +100,22 @@ def test_a_process_tries_it_and_nobody_waits(
     assert calibrations.pace("a", problem) is None
     assert calibrations.is_at_work("a")
     # One at a time: another problem waits for its turn.
-    assert calibrations.pace("b", problem) is None and not calibrations.is_at_work("b")
+    assert calibrations.pace("b", problem) is None
+    assert len(calibrations._tries) == 1
 
     eventually(lambda: calibrations.pace("a", problem) is not None)
     pace = calibrations.pace("a", problem)
     assert pace is not None and pace.is_measured and "tried on this machine" in pace.source
+
+
+def test_a_form_that_is_being_filled_in_starts_nothing(problem: TableProblem) -> None:
+    now = [0.0]
+    made = Calibrations(settle=1.5, clock=lambda: now[0])
+    for key in ("a", "b", "c"):
+        now[0] += 1.0
+        assert made.pace(key, problem) is None
+        assert made.is_at_work(key), "whoever asks again gets an answer"
+    assert not made._tries
 
 
 def test_a_huge_problem_is_not_sent(

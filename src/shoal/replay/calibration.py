@@ -26,7 +26,7 @@ from shoal.analysis.cost_estimate import first_genomes
 from shoal.analysis.stages import stages
 from shoal.analysis.throughput import Throughput, guessed_throughput
 from shoal.errors import ShoalError
-from shoal.problems.base import Problem
+from shoal.problems.base import Problem, ShippedProblem
 from shoal.problems.evaluation import Task
 from shoal.pso.engines import get_engine
 from shoal.pso.engines.base import Engine
@@ -127,17 +127,23 @@ class Calibrations:
 
     Parameters
     ----------
+    settle
+        Seconds after the first question, before which no process starts: a form that is being
+        filled in is another problem each moment.
     clock
         Seconds that only rise.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, settle: float = 1.5, clock: Callable[[], float] = time.monotonic) -> None:
+        self._settle = settle
         self._clock = clock
+        # When each key was asked for first.
+        self._asked: dict[str, float] = {}
         self._tries: dict[str, _Try] = {}
         self._lock = threading.Lock()
 
     def pace(self, key: str, problem: Problem) -> Throughput | None:
-        """What is known by now; the first call for a key starts a process.
+        """What is known by now; who goes on asking for a key has a process started.
 
         Parameters
         ----------
@@ -147,7 +153,8 @@ class Calibrations:
             What would be searched.
         """
         with self._lock:
-            if key not in self._tries:
+            asked = self._asked.setdefault(key, self._clock())
+            if key not in self._tries and self._clock() - asked >= self._settle:
                 self._start(key, problem)
             known = self._tries.get(key)
             if known is None:
@@ -159,7 +166,9 @@ class Calibrations:
         """Whether a pace may still come."""
         with self._lock:
             known = self._tries.get(key)
-            return known is not None and known.child is not None
+            if known is None:
+                return key in self._asked
+            return known.child is not None
 
     def close(self) -> None:
         """End all processes."""
@@ -211,7 +220,8 @@ def main(parent: Parent, arguments: Sequence[str]) -> int:
     try:
         with prints_dropped():
             # What our own parent has packed.
-            problem: Problem = pickle.loads(base64.b64decode(request["problem"]))
+            shipped: ShippedProblem = pickle.loads(base64.b64decode(request["problem"]))
+            problem = shipped.in_worker()
             pace = calibrate(_briefly(problem), get_engine(problem.settings.engine).with_threads(1))
     except ShoalError as error:
         answer(error=str(error))
