@@ -105,6 +105,21 @@ def expect_done(page: Page, patience: int) -> None:
     expect(app).to_have_attribute("data-test-script-state", "notRunning", timeout=patience)
 
 
+def table_cells(page: Page, table: int = 0) -> list[list[str]]:
+    """What Streamlit's table of that number shows, row by row, to those who cannot see its canvas.
+
+    Addresses stand in place of links, and numbers as they are.
+    """
+    rows = page.get_by_test_id("stDataFrame").nth(table).locator("tbody tr")
+    return [row.locator("td").all_text_contents() for row in rows.all()]
+
+
+def choose_row(page: Page, row: int, table: int = 0) -> None:
+    """Click the box at the left of a row of Streamlit's table, which is drawn on a canvas."""
+    scroller = page.get_by_test_id("stDataFrame").nth(table).locator(".dvn-scroller")
+    scroller.click(position={"x": 16, "y": 35 + 35 * row + 17})
+
+
 def expect_words(page: Page, *words: str, patience: int) -> None:
     """Wait for each of some words: parts of a page arrive one by one, in no fixed order."""
     for word in words:

@@ -206,17 +206,19 @@ _TEMPLATE = """
     white-space: nowrap; color: inherit; text-decoration: none;
   }
   details.chosen a:hover { text-decoration: underline; }
-  .st-key-runs { gap: .5rem; }
-  .st-key-runs [class*="st-key-run-"] { border-radius: 10px; padding: .65rem .9rem; }
-  .st-key-runs [data-testid="stVerticalBlock"] { gap: .25rem; }
-  .st-key-runs [data-testid="stPageLink"] a { padding: 0; }
-  .st-key-runs [data-testid="stPageLink"] p { font-size: 1.02rem; }
-  .st-key-runs code {
-    font: inherit; color: inherit; background: none; padding: 0; opacity: .68; display: block;
-    overflow: hidden; text-overflow: ellipsis; white-space: nowrap;
+  .st-key-active { gap: .5rem; }
+  .st-key-active [class*="st-key-run-"] { border-radius: 10px; padding: .65rem .9rem; }
+  .st-key-active [data-testid="stVerticalBlock"] { gap: .25rem; }
+  .st-key-active [data-testid="stPageLink"] a { padding: 0; }
+  .st-key-active [data-testid="stPageLink"] p { font-size: 1.02rem; }
+  :is(.st-key-active, .st-key-chosen-runs, [class*="st-key-group-"]) code {
+    font: inherit; color: inherit; background: none; padding: 0;
   }
-  .st-key-runs [data-testid="stButton"] p { white-space: nowrap; }
-  .st-key-runs [data-testid="stButton"] button { padding: .3rem .7rem; min-height: 0; }
+  .st-key-active code {
+    opacity: .68; display: block; overflow: hidden; text-overflow: ellipsis; white-space: nowrap;
+  }
+  .st-key-active [data-testid="stButton"] p { white-space: nowrap; }
+  .st-key-active [data-testid="stButton"] button { padding: .3rem .7rem; min-height: 0; }
 
   /* Points stand beside their questions, and not in half of the page. */
   [class*="st-key-grid-scorecard"] :is(td, th):first-child { width: 4rem; }

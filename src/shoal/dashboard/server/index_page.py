@@ -27,13 +27,15 @@ if TYPE_CHECKING:
 _STATIC = Path(streamlit.__file__).with_name("static")
 _SCRIPTS = _STATIC / "static" / "js"
 _PATHS = {"/", *(f"/{place.name}" for place in PLACES)}
+_TITLES = {"": "Shoal"} | {place.name: f"{place.title} · Shoal" for place in PLACES}
 
 # Streamlit's elements of every page, by the names of their files, and those of each page beside.
 _EVERYWHERE = ("Html", "PageLink", "Spinner")
 _CHOICES = ("Autocomplete", "Selectbox", "Multiselect", "ButtonGroup")
+_RUNS = ("Button", "DataFrame", "Popover", "Progress", "TextInput", *_CHOICES)
 _ELEMENTS = {
-    "": ("Button", "Progress"),
-    "runs": ("Button", "Progress"),
+    "": _RUNS,
+    "runs": _RUNS,
     "live": ("ArrowVegaLiteChart", "Button", "Progress"),
     "champion": ("ArrowVegaLiteChart", "DownloadButton"),
     "model": ("ArrowVegaLiteChart", "Slider", *_CHOICES),
@@ -110,7 +112,8 @@ def _document(place: str) -> str:
         links += _PRELOAD.format(name=name, priority=priority)
 
     text = _MODULE_PRELOADS.sub("", text)
-    text = text.replace("<title>Streamlit</title>", "<title>Shoal</title>")
+    # Until the script has said which run is shown.
+    text = text.replace("<title>Streamlit</title>", f"<title>{_TITLES[place]}</title>")
     text = text.replace("<script", links + _KNOWN + "<script", 1)
     return text.replace("</body>", CSS + SCRIPT + "</body>", 1)
 
