@@ -23,6 +23,7 @@ from shoal.cli.help_commands import app as help_commands
 from shoal.cli.model_commands import app as model_commands
 from shoal.cli.next_steps import print_next
 from shoal.cli.options import (
+    BudgetOption,
     DataArgument,
     DecoderOption,
     DecoderOptionsOption,
@@ -149,6 +150,7 @@ def run(
     options: SimulationOptionsOption = None,
     scenarios: ScenariosOption = None,
     # The search
+    budget: BudgetOption = None,
     generations: GenerationsOption = None,
     population: PopulationOption = None,
     iterations: IterationsOption = None,
