@@ -23,6 +23,7 @@ from shoal._version import __version__
 if TYPE_CHECKING:
     from shoal.api import SearchResult, TrainResult, load_run, search, train
     from shoal.data import Dataset, load_dataset
+    from shoal.data.diagnostics import check
     from shoal.errors import ShoalError
     from shoal.estimators import SwarmClassifier, SwarmRegressor
     from shoal.functions.definition import FunctionProblem, function
@@ -47,6 +48,7 @@ _HOMES = {
     "search": "api",
     "train": "api",
     "Dataset": "data",
+    "check": "data.diagnostics",
     "load_dataset": "data",
     "ShoalError": "errors",
     "SwarmClassifier": "estimators",
@@ -94,6 +96,7 @@ __all__ = [
     "TrainManager",
     "TrainResult",
     "__version__",
+    "check",
     "decoder",
     "environment",
     "function",
