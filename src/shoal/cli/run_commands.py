@@ -38,7 +38,7 @@ def runs(
     as_json: JsonOption = False,
 ) -> None:
     """List the runs, newest first; archived ones only when asked for."""
-    from shoal.cli.tables import run_row, runs_table
+    from shoal.cli.tables import UNCUT_WIDTH, run_row, runs_table
     from shoal.store import open_store, shown_address, store_exists
 
     wanted = RunFilter(search, state, tag, table, archived)
@@ -51,7 +51,9 @@ def runs(
     if as_json:
         echo(json.dumps({"runs": [run_row(view) for view in views]}))
     elif views:
-        Terminal().print(runs_table(views))
+        # Another program may read it: nothing is cut there.
+        width = None if sys.stdout.isatty() else UNCUT_WIDTH
+        Terminal(width=width).print(runs_table(views))
     elif every:
         echo(f"None of {len(every):,} runs in {shown_address(store)} is like that.")
     else:
