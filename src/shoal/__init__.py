@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from shoal.api import SearchResult, TrainResult, load_run, search, train
     from shoal.data import Dataset, load_dataset
     from shoal.data.diagnostics import check
-    from shoal.errors import ShoalError
+    from shoal.errors import ShoalError, ShoalWarning
     from shoal.estimators import SwarmClassifier, SwarmRegressor
     from shoal.functions.definition import FunctionProblem, function
     from shoal.functions.minimization import MinimizeResult, minimize
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from shoal.genome.genome import Genome
     from shoal.genome.presets import named_genome
     from shoal.manager import TrainManager
+    from shoal.models.files import load_model
+    from shoal.models.model import Model
     from shoal.objectives.decoders import Decoder, decoder
     from shoal.objectives.definition import RowLoss, TableObjective, objective, row_loss
     from shoal.settings.search_settings import SearchSettings
@@ -51,6 +53,7 @@ _HOMES = {
     "check": "data.diagnostics",
     "load_dataset": "data",
     "ShoalError": "errors",
+    "ShoalWarning": "errors",
     "SwarmClassifier": "estimators",
     "SwarmRegressor": "estimators",
     "FunctionProblem": "functions.definition",
@@ -61,6 +64,8 @@ _HOMES = {
     "Genome": "genome.genome",
     "named_genome": "genome.presets",
     "TrainManager": "manager",
+    "load_model": "models.files",
+    "Model": "models.model",
     "Decoder": "objectives.decoders",
     "decoder": "objectives.decoders",
     "RowLoss": "objectives.definition",
@@ -82,11 +87,13 @@ __all__ = [
     "FunctionProblem",
     "Genome",
     "MinimizeResult",
+    "Model",
     "RowLoss",
     "Sampler",
     "SearchResult",
     "SearchSettings",
     "ShoalError",
+    "ShoalWarning",
     "Simulation",
     "Store",
     "Swarm",
@@ -101,6 +108,7 @@ __all__ = [
     "environment",
     "function",
     "load_dataset",
+    "load_model",
     "load_run",
     "minimize",
     "named_genome",

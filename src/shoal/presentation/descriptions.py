@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from shoal.functions.minimization import MinimizeResult
     from shoal.functions.swarm import Swarm
     from shoal.genome.genome import Genome
+    from shoal.models.model import Model
     from shoal.objectives.metrics import Metrics
     from shoal.problems.evaluation import Evaluation, GenerationSummary
     from shoal.store import RunView
@@ -410,6 +411,24 @@ def _dataset(data: Dataset) -> Description:
     return Description(f"Dataset {_named(data.name)}", brief, facts)
 
 
+def _model(model: Model) -> Description:
+    names = _names(model.targets)
+    inputs = count_of(len(model.inputs), "input")
+    brief = f"{model.task} of {names}, {inputs}, {count_of(model.networks, 'network')}"
+    facts = [
+        ("Target", names),
+        ("Inputs", _names(model.inputs)),
+        ("Networks", str(model.networks)),
+        ("Metric", model.metric.label),
+    ]
+    if model.classes:
+        facts.insert(1, ("Classes", _names(model.classes)))
+    score = model.description.get("score")
+    if score is not None:
+        facts.append(("Score", score_text(score, model.metric)))
+    return Description(f"Model {_named(model.name)}", brief, facts)
+
+
 def _checked(checked: Checked) -> Description:
     counts = dict.fromkeys(("bad", "look", "good"), 0)
     for finding in checked.findings:
@@ -471,6 +490,7 @@ _DESCRIBERS: dict[str, Callable[[Any], Description]] = {
     "GenerationSummary": _generation,
     "Genome": _genome,
     "MinimizeResult": _minimum,
+    "Model": _model,
     "RunView": _run,
     "SearchResult": _search_result,
     "Swarm": _swarm,
