@@ -175,7 +175,10 @@ def resume(
 
         with open_store(store, create=False) as opened:
             view = opened.resume(run, budgets)
-            raise typer.Exit(follow_run(opened, view.id, as_json=as_json, prepared=prepared))
+            exit_code = follow_run(
+                opened, view.id, as_json=as_json, prepared=prepared, address=store
+            )
+            raise typer.Exit(exit_code)
 
 
 @app.command()
@@ -278,6 +281,8 @@ def _ask_to_delete(view: RunView) -> None:
     """Return if the user says yes, and end the command otherwise."""
     if not sys.stdin.isatty():
         raise SettingsError(f"Deleting run {view.id} needs a yes.", remedy="add --yes")
-    question = f"Delete run {view.id} ({view.name}, {view.evaluations} trainings) for ever?"
+    question = (
+        f"Delete run {view.id} ({view.name}, {view.evaluations} trainings)? This cannot be undone."
+    )
     if not typer.confirm(question):
         raise typer.Exit

@@ -153,10 +153,10 @@ def state_text(state: str) -> Text:
     return Text(state, style=_TERMINAL_COLOURS.get(colour, colour))
 
 
-def best_score_text(best: Best) -> Text:
-    """The best genome's score, with its interval and how many repeats that rests on."""
+def best_score_text(best: Best, *, short: bool = False) -> Text:
+    """The best genome's score, with its interval and, unless ``short``, what that rests on."""
     score = score_with_spread(best.score, half_width(best.ci95), best.metric)
-    basis = f"  ({best.repeats} repeats, 95 % interval)" if best.ci95 else ""
+    basis = f"  ({best.repeats} repeats, 95 % interval)" if best.ci95 and not short else ""
     return Text.assemble((score, "bold green"), basis)
 
 
@@ -348,7 +348,7 @@ def verdict_text(run_id: int, verdict: ReplayCheck, metric: Metric) -> Renderabl
         return Text.assemble(training, same_error, f": {recorded.error}")
     if verdict.same:
         unit = " %" if metric.unit == "%" else ""
-        scores = f"{recorded.score:.4f}{unit} and all other scores are those recorded, to the bit."
+        scores = f"{recorded.score:.4f}{unit} and all other scores are exactly those recorded."
         return Text.assemble(training, ("The same", "bold green"), f": {scores}")
 
     table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
