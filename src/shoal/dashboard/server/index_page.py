@@ -42,6 +42,7 @@ _ELEMENTS = {
     "evaluations": (
         "DataFrame",
         "Button",
+        "Checkbox",
         "DownloadButton",
         "NumberInput",
         "Slider",
