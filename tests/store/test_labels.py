@@ -221,3 +221,28 @@ def test_backup_and_restore_keep_them(store: Store, tiny: Dataset, tmp_path: Pat
         kept = new.run(run_id)
     for name in ("name", "tags", "note", "archived"):
         assert getattr(kept, name) == getattr(known, name), name
+
+
+def test_entries_that_are_read_again_are_those_of_now(store: Store, tiny: Dataset) -> None:
+    run_ids = [stopped(store, tiny) for _ in range(3)]
+    known = store.run_entries_since(None)
+    assert known.newest_first() == store.run_entries()
+    assert store.run_entries_since(known).resting is known.resting
+
+    changes = (
+        lambda: store.rename(run_ids[0], "other"),
+        lambda: store.tag(run_ids[1], ["a"]),
+        lambda: store.note(run_ids[1], "b"),
+        lambda: store.archive(run_ids[1]),
+        lambda: store.archive(run_ids[1], archived=False),
+        lambda: store.command(run_ids[2], "resume"),
+        lambda: store.claim(ELSEWHERE, run_ids[2]),
+        lambda: store.delete(run_ids[0]),
+        lambda: store.add_run(tiny, SETTINGS),
+    )
+    for change in changes:
+        before = known
+        change()
+        known = store.run_entries_since(before)
+        assert known.newest_first() == store.run_entries()
+        assert known.marker != before.marker
