@@ -55,6 +55,7 @@ PAGES = (
     "runs",
     "live",
     "champion",
+    "model",
     "evaluations",
     "evaluation",
     "matters",

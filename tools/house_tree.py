@@ -24,6 +24,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "objectives",
         "genome",
         "data",
+        "models",
         "pso",
         "functions",
         "simulations",

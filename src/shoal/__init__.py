@@ -23,7 +23,8 @@ from shoal._version import __version__
 if TYPE_CHECKING:
     from shoal.api import SearchResult, TrainResult, load_run, search, train
     from shoal.data import Dataset, load_dataset
-    from shoal.errors import ShoalError
+    from shoal.data.diagnostics import check
+    from shoal.errors import ShoalError, ShoalWarning
     from shoal.estimators import SwarmClassifier, SwarmRegressor
     from shoal.functions.definition import FunctionProblem, function
     from shoal.functions.minimization import MinimizeResult, minimize
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from shoal.genome.genome import Genome
     from shoal.genome.presets import named_genome
     from shoal.manager import TrainManager
+    from shoal.models.files import load_model
+    from shoal.models.model import Model
     from shoal.objectives.decoders import Decoder, decoder
     from shoal.objectives.definition import RowLoss, TableObjective, objective, row_loss
     from shoal.settings.search_settings import SearchSettings
@@ -47,8 +50,10 @@ _HOMES = {
     "search": "api",
     "train": "api",
     "Dataset": "data",
+    "check": "data.diagnostics",
     "load_dataset": "data",
     "ShoalError": "errors",
+    "ShoalWarning": "errors",
     "SwarmClassifier": "estimators",
     "SwarmRegressor": "estimators",
     "FunctionProblem": "functions.definition",
@@ -59,6 +64,8 @@ _HOMES = {
     "Genome": "genome.genome",
     "named_genome": "genome.presets",
     "TrainManager": "manager",
+    "load_model": "models.files",
+    "Model": "models.model",
     "Decoder": "objectives.decoders",
     "decoder": "objectives.decoders",
     "RowLoss": "objectives.definition",
@@ -80,11 +87,13 @@ __all__ = [
     "FunctionProblem",
     "Genome",
     "MinimizeResult",
+    "Model",
     "RowLoss",
     "Sampler",
     "SearchResult",
     "SearchSettings",
     "ShoalError",
+    "ShoalWarning",
     "Simulation",
     "Store",
     "Swarm",
@@ -94,10 +103,12 @@ __all__ = [
     "TrainManager",
     "TrainResult",
     "__version__",
+    "check",
     "decoder",
     "environment",
     "function",
     "load_dataset",
+    "load_model",
     "load_run",
     "minimize",
     "named_genome",

@@ -21,6 +21,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from shoal.analysis.best_model import with_model_of
 from shoal.analysis.champion_rows import ChampionRows, champion_rows
 from shoal.analysis.diagnostics import Diagnostics, diagnostics
 from shoal.analysis.evaluation_table import EvaluationTable
@@ -31,9 +32,11 @@ from shoal.analysis.rank_reasons import leaders
 from shoal.analysis.score_rows import score_rows
 from shoal.analysis.summary import load_champion
 from shoal.data import Dataset, Part
-from shoal.errors import AnalysisError, RunStateError, SettingsError
+from shoal.errors import AnalysisError, ModelError, RunStateError, SettingsError
 from shoal.genome.genome import Genome
 from shoal.genome.presets import check_genome
+from shoal.models.model import Model, describe_model
+from shoal.models.predicting import Predicting
 from shoal.nn.network import Network
 from shoal.objectives.decoders import Decoder
 from shoal.objectives.definition import RowLoss, TableObjective
@@ -89,7 +92,7 @@ _AS_ASKED = {"racing": "fixed", "equal_effort": False, "min_improvement": LEAST_
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class TrainResult(Shown):
+class TrainResult(Predicting, Shown):
     """One trained network; `train` gives it.
 
     Attributes
@@ -112,6 +115,8 @@ class TrainResult(Shown):
         Wall-clock time of the training.
     spared
         Share of rows x particles, in [0, 1], that did not have to be evaluated.
+    model
+        The network, and how it reads a table: what `predict` asks. It can be pickled.
     """
 
     genome: Genome
@@ -122,10 +127,11 @@ class TrainResult(Shown):
     scores: Scores
     seconds: float
     spared: float
+    model: Model | None = field(repr=False, default=None)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class SearchResult(Shown):
+class SearchResult(Predicting, Shown):
     """A search that has ended; `search` gives it.
 
     Attributes
@@ -313,6 +319,23 @@ class SearchResult(Shown):
         return champion_rows(self.problem_of_run(), self.champion)
 
     @property
+    def model(self) -> Model | None:
+        """The champion's networks together, and how they read a table; what `predict` asks."""
+        if self.champion is None:
+            return None
+        return self.champion.model
+
+    def _no_model(self) -> ModelError:
+        if self.champion is not None:
+            return super()._no_model()
+        return ModelError(
+            f"Run {self.run.id} is {self.run.state}, and has kept no champion that predicts.",
+            expected="a finished run",
+            remedy=f"`shoal resume {self.run.id}` goes on with it, or `shoal export {self.run.id} "
+            "--to DIR` trains its best genome so far",
+        )
+
+    @property
     def result_hash(self) -> str | None:
         """SHA-256 of all evaluations: equal settings, data and seed give equal hashes."""
         return self.run.result_hash
@@ -469,7 +492,16 @@ def train(
         scores=scores,
         seconds=result.seconds,
         spared=result.rows_skipped,
+        model=_model_of_network(problem, task.genome, result.weights),
     )
+
+
+def _model_of_network(problem: TableProblem, genome: Genome, weights: NDArray[np.float32]) -> Model:
+    """One network (D,) as a model of the table."""
+    data = problem.dataset
+    layers = problem.network(genome).layers
+    description = describe_model(data.name, data.encoder, layers, genome.activation, (1.0,))
+    return Model({**description, "metric": problem.metric.to_dict()}, weights[None])
 
 
 def _check_train_arguments(data: Dataset, genome: Genome | None, repeat: int) -> None:
@@ -669,9 +701,13 @@ def search_result(store: Store, run_id: int) -> SearchResult:
         If the store has no such run.
     """
     run = store.run(run_id)
+    champion = load_champion(store, run)
+    if champion is not None and run.is_table:
+        # The table alone: what a run needs besides is code that may be elsewhere.
+        champion = with_model_of(champion, store.load_dataset(run.id))
     return SearchResult(
         run=run,
-        champion=load_champion(store, run),
+        champion=champion,
         evaluations=Evaluations(store.evaluations(run_id), run.metric),
         generations=tuple(store.generations(run_id)),
         recorded_in=partial(open_store, store.raw_url, create=False),

@@ -83,6 +83,13 @@ def _rebuild(kind: type[ShoalError], problem: str, expected: str, remedy: str) -
     return kind(problem, expected=expected, remedy=remedy)
 
 
+class ShoalWarning(UserWarning):
+    """Something was done that may not be what was meant, such as a category that counts as none.
+
+    ``warnings.filterwarnings("ignore", category=shoal.ShoalWarning)`` silences it.
+    """
+
+
 class DataError(ShoalError):
     """A table cannot be read, or cannot be learned from.
 

@@ -52,6 +52,23 @@ def test_noise_explains_nothing_and_says_so() -> None:
     assert "do not trust" not in importances(table(200), ACCURACY).trust
 
 
+@pytest.mark.parametrize(("count", "seed"), [(30, 0), (30, 2), (40, 2)])
+def test_too_few_genomes_say_how_many_would_be_enough(count: int, seed: int) -> None:
+    few = importances(table(count, noise=4.0, seed=seed), ACCURACY)
+    assert not few.means_something
+    assert few.enough is not None and count < few.enough <= 20 * count
+    # Another run of that many genomes does say which gene matters.
+    enough = importances(table(few.enough, noise=4.0, seed=9), ACCURACY)
+    assert enough.means_something and enough.enough is None
+    assert enough.genes[0].name == "jump_size"
+
+
+def test_of_noise_no_number_is_said_to_be_enough() -> None:
+    for seed in range(3):
+        found = importances(table(80, lambda genome: 70.0, seed=seed), ACCURACY)
+        assert not found.means_something and found.enough is None
+
+
 def test_a_choice_is_one_gene_and_a_width_one_of_its_own() -> None:
     def landscape(genome: Genome) -> float:
         wide = np.log(genome.hidden_layers[0])

@@ -168,10 +168,10 @@ def test_what_users_typed_is_shown_as_text(page: Page, opened: Store, site: str)
     run_id, _ = opened.add_run(dataset, SearchSettings(preset="classic"), name=HOSTILE)
     opened.event(HOSTILE, "warning", run_id)
     page.goto(site)
-    expect(page.locator(".st-key-runs code")).to_have_text(HOSTILE, timeout=SOON)
+    expect(page.locator(".st-key-active code")).to_have_text(HOSTILE, timeout=SOON)
     expect(page.locator("details.chosen summary")).to_have_text(f"Run {run_id} · {HOSTILE}")
     nothing_of_it_is_markup(page)
-    page.locator(".st-key-runs").get_by_role("link", name=f"Run {run_id}").click()
+    page.locator(".st-key-active").get_by_role("link", name=f"Run {run_id}").click()
     expect(page.get_by_role("heading", name=f"Run {run_id}")).to_be_visible(timeout=SOON)
     expect(page.locator("header.run bdi")).to_have_text(HOSTILE)
     expect(page.locator(".st-key-grid-events")).to_contain_text(f"warning: {HOSTILE}")
@@ -192,7 +192,7 @@ def test_a_name_of_ten_thousand_characters_and_one_from_right_to_left(
         opened.add_run(dataset, SearchSettings(preset="classic"), name=name)[0] for name in names
     )
     page.goto(site)
-    expect(page.locator(".st-key-runs code")).to_have_count(2, timeout=SOON)
+    expect(page.locator(".st-key-active code")).to_have_count(2, timeout=SOON)
 
     assert page.locator(f".st-key-run-{first}").bounding_box()["height"] < 200  # type: ignore[index]
 
@@ -246,11 +246,12 @@ def test_a_finished_run_on_every_page_of_it(
     page: Page, opened: Store, site: str, ended: int, tmp_path: Path
 ) -> None:
     page.goto(site)
-    row = page.locator(f".st-key-run-{ended}")
-    expect(row).to_contain_text("finished", timeout=SOON)
     best = summarise(opened, ended).best
     assert best is not None
-    expect(row).to_contain_text(f"{best.accuracy:.2f} %")
+    eventually(lambda: len(chrome.table_cells(page)) == 1)
+    address, name, state, score = chrome.table_cells(page)[0][:4]
+    assert (address, name, state) == (f"live?run={ended}", "small", "finished")
+    assert float(score) == pytest.approx(best.score, abs=0.005)
     sidebar = page.get_by_test_id("stSidebar")
 
     sidebar.get_by_role("link", name="Champion").click()
@@ -316,21 +317,25 @@ def test_a_finished_run_goes_on_with_more_and_is_deleted_by_its_name_only(
 ) -> None:
     ended = finished(opened, baselines=False)
 
-    def more() -> None:
-        page.locator(f".st-key-run-{ended}").get_by_role("button", name="More").click()
+    def chosen() -> Locator:
+        """What can be done with the only run of the table, which is chosen for it."""
+        eventually(lambda: len(chrome.table_cells(page)) == 1)
+        chrome.expect_done(page, patience=SOON)
+        chrome.choose_row(page, 0)
+        panel = page.locator(".st-key-chosen-runs")
+        expect(panel).to_contain_text(f"Run {ended}", timeout=SOON)
+        return panel
 
     page.goto(site)
-    expect(page.locator(f".st-key-run-{ended}")).to_be_visible(timeout=SOON)
-    more()
-    dialog = page.get_by_role("dialog")
-    dialog.get_by_role("tab", name="Delete").click()
-    dialog.get_by_role("textbox").fill("delete")
-    dialog.get_by_role("button", name="Delete for ever").click()
-    expect(dialog).to_contain_text("Nothing was deleted", timeout=SOON)
+    panel = chosen()
+    panel.get_by_role("tab", name="Delete").click()
+    panel.get_by_role("textbox", name="to confirm").fill("delete")
+    panel.get_by_role("button", name="Delete permanently").click()
+    expect(panel).to_contain_text("Nothing was deleted", timeout=SOON)
     assert [run.id for run in opened.runs()] == [ended]
-    dialog.get_by_role("tab", name="Continue with more").click()
-    dialog.get_by_role("spinbutton", name="Generations in all").fill("3")
-    dialog.get_by_role("button", name="Continue").click()
+    panel.get_by_role("tab", name="Continue with more").click()
+    panel.get_by_role("spinbutton", name="Generations in all").fill("3")
+    panel.get_by_role("button", name="Continue").click()
     expect(page).to_have_url(re.compile(rf"/live\?run={ended}$"), timeout=SOON)
     expect(metric(page, "Current Generation")).to_have_text("3", timeout=COMPILING)
     expect(page.get_by_test_id("stMain").get_by_text("finished", exact=True)).to_be_visible(
@@ -338,11 +343,10 @@ def test_a_finished_run_goes_on_with_more_and_is_deleted_by_its_name_only(
     )
 
     page.get_by_test_id("stSidebar").get_by_role("link", name="Runs").click()
-    expect(page.locator(f".st-key-run-{ended}")).to_be_visible(timeout=SOON)
-    more()
-    dialog.get_by_role("tab", name="Delete").click()
-    dialog.get_by_role("textbox").fill(f"delete {ended}")
-    dialog.get_by_role("button", name="Delete for ever").click()
+    panel = chosen()
+    panel.get_by_role("tab", name="Delete").click()
+    panel.get_by_role("textbox", name="to confirm").fill(f"delete {ended}")
+    panel.get_by_role("button", name="Delete permanently").click()
     expect(page.get_by_text("There is no run yet.")).to_be_visible(timeout=SOON)
     assert opened.runs() == []
 

@@ -54,7 +54,7 @@ def named(path: str, how: str = "[^>]*") -> list[str]:
 @pytest.mark.parametrize("path", PATHS)
 def test_every_page_begins_with_streamlits_document_and_knows_its_server(path: str) -> None:
     text = get(path)
-    assert "<title>Shoal</title>" in text and "BACKEND_BASE_URL" in text
+    assert re.search("<title>([A-Z][a-z ]+ · )?Shoal</title>", text) and "BACKEND_BASE_URL" in text
     assert text.index("window.__streamlit") < text.index('<script type="module"')
     assert text.index("</noscript>") < text.index(CSS.strip()), "the last word on how things look"
     plain = (STATIC / "index.html").read_text().replace("<title>Streamlit</title>", "")

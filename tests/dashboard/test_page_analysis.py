@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -107,6 +109,22 @@ def test_what_matters_says_which_gene_and_offers_a_wider_search(page: Page) -> N
     expect(page).to_have_url(
         re.compile(r"/new\?like=2&widen=[a-z_]+%3A(upper|lower)$"), timeout=SOON
     )
+
+
+def test_a_chart_is_saved_as_svg(page: Page) -> None:
+    page.get_by_role("link", name="What matters").click()
+    chart = page.locator(".st-key-slices").get_by_test_id("stVegaLiteChart").first
+    chart.hover(timeout=SOON)
+    save = page.get_by_role("button", name="Download as SVG").first
+    with page.expect_download(timeout=SOON) as download:
+        save.click()
+
+    text = Path(download.value.path()).read_text()
+    assert download.value.suggested_filename.endswith(".svg")
+    root = ElementTree.fromstring(text)
+    assert root.tag == "{http://www.w3.org/2000/svg}svg"
+    words = [node.text for node in root.iter("{http://www.w3.org/2000/svg}text")]
+    assert len(words) > 3
 
 
 def test_compare_shows_curves_tests_and_settings(page: Page) -> None:

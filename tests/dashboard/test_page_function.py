@@ -86,6 +86,7 @@ def test_each_page_speaks_of_the_value(page: Page, site: str, opened: Store) -> 
         "swarm?run=1": "Ended with the recorded value",
         "swarm?run=2": "Ended with the recorded value",
         "matters?run=1": "What matters",
+        "model?run=1": "The model",
         "compare?runs=1,2": "Another function",
     }
     for address, words in seen.items():

@@ -86,6 +86,7 @@ def test_each_page_speaks_of_its_score(page: Page, site: str, opened: Store) -> 
         "evaluations?run=1": "Score at most",
         "swarm?run=1": "Ended with the recorded score",
         "matters?run=1": "What matters",
+        "model?run=1": "The model",
         "compare": "nothing to compare",
     }
     for address, words in seen.items():

@@ -26,9 +26,9 @@ from shoal.data import (
 from shoal.data.diagnostics import check_table
 from shoal.data.table_io import read_cells
 from shoal.errors import DataError
-from shoal.export.bundle import _format
 from shoal.inference import standalone
 from shoal.inference.standalone import TableError, count_unseen, encode, parse_csv, read_cell
+from shoal.models.model import format_of
 
 ROWS = 60
 DRAW = np.random.default_rng(5)
@@ -126,7 +126,7 @@ def test_numbers_are_read_however_they_are_written(case: str, tmp_path: Path) ->
     # The same of new rows, also of one alone, and after JSON, as exported models have it.
     encoder = json.loads(json.dumps(data.encoder.to_dict()))
     assert Encoder.from_dict(encoder) == data.encoder
-    assert _format(data) == 5
+    assert format_of(data.encoder) == 5
     for rows in (range(ROWS), [4], [7]):
         new = file([write(AMOUNTS[row]) for row in rows], separator, [str(SMALL[r]) for r in rows])
         inputs = encode(columns_of(new), encoder)
@@ -369,7 +369,7 @@ def test_truth_values_are_one_level_however_they_are_written(
 ) -> None:
     data = load_dataset(flags(trained * 30), "y", task="regression")
     encoder = json.loads(json.dumps(data.encoder.to_dict()))
-    assert encoder["columns"][0]["truth"] and _format(data) == 5
+    assert encoder["columns"][0]["truth"] and format_of(data.encoder) == 5
     told = encode({"f": trained, "a": [1, 1]}, encoder)
     assert encode({"f": new, "a": [1, 1]}, encoder).tobytes() == told.tobytes()
     assert count_unseen({"f": new}, {"columns": encoder["columns"][:1]}) == {}
@@ -389,7 +389,7 @@ def exported(folder: Path, data: Dataset) -> Path:
     folder.mkdir()
     layers = [data.inputs, 1]
     about = {
-        "format": _format(data),
+        "format": format_of(data.encoder),
         "layers": layers,
         "activation": "tanh",
         "encoder": data.encoder.to_dict(),

@@ -273,8 +273,9 @@ def test_several_targets_are_columns_of_predictions(tmp_path: Path) -> None:
     out = tmp_path / "p.csv"
     assert main([str(tmp_path / "t.csv"), "--out", str(out), "--model", str(folder)]) == 0
     written = pd.read_csv(out)
-    assert list(written) == ["prediction y", "prediction -z"]
-    np.testing.assert_array_equal(written.to_numpy()[data.train.rows], expected)
+    assert list(written) == ["row", "prediction y", "prediction -z"]
+    assert written["row"].tolist() == list(range(2, len(table) + 2))
+    np.testing.assert_array_equal(written.to_numpy()[data.train.rows, 1:], expected)
 
     with pytest.raises(TableError, match="do not fit each other"):
         load_model(export(tmp_path / "m", data, layers=[data.inputs, 5, 3]))
@@ -327,6 +328,7 @@ def test_the_script_runs_alone_and_escapes_text(tmp_path: Path) -> None:
         tmp_path / "t.csv", index=False, encoding="utf-8-sig", sep=";"
     )
     command = [sys.executable, "-I", "-W", "error", str(folder / "predict.py"), "t.csv", "--proba"]
+    command += ["--spread", "--keep", "w,a"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
 
     assert (done.returncode, done.stderr) == (0, "")
@@ -336,13 +338,17 @@ def test_the_script_runs_alone_and_escapes_text(tmp_path: Path) -> None:
     result = predict(folder, {name: table[name].tolist() for name in table})
     assert result.probabilities is not None
 
-    assert header == ["prediction", *(f"probability {name}" for name in result.classes)]
+    probabilities = [f"probability {name}" for name in result.classes]
+    assert header == ["row", "w", "a", "prediction", "spread", *probabilities]
+    with (tmp_path / "t.csv").open(newline="", encoding="utf-8-sig") as file:
+        kept = [[row["w"], row["a"]] for row in csv.DictReader(file, delimiter=";")]
+    assert [line[:3] for line in lines] == [[str(row + 2), *kept[row]] for row in range(60)]
 
     escaped = {"=cmd()": "'=cmd()", "+plus": "'+plus", "@at": "'@at"}
-    assert [line[0] for line in lines] == [
+    assert [line[3] for line in lines] == [
         escaped.get(value, value) for value in result.values.tolist()
     ]
-    assert [[float(p) for p in line[1:]] for line in lines] == result.probabilities.tolist()
+    assert [[float(p) for p in line[5:]] for line in lines] == result.probabilities.tolist()
 
 
 def test_bad_input_exits_2_and_writes_nothing(
@@ -373,8 +379,8 @@ def test_bad_input_exits_2_and_writes_nothing(
     with out.open(newline="") as file:
         header, *lines = csv.reader(file)
     assert (
-        header == ["prediction"]
-        and [float(line[0]) for line in lines] == predict(folder, table).values.tolist()
+        header == ["row", "prediction"]
+        and [float(line[1]) for line in lines] == predict(folder, table).values.tolist()
     )
 
 

@@ -82,6 +82,9 @@ def shown(result: shoal.SearchResult) -> dict[str, object]:
         "failed": failed,
         "generation": result.generations[0].summary,
         "dataset": replace(data, name=HOSTILE),
+        "check": shoal.check(
+            table.assign(**{HOSTILE + "id": [f"{n} texts" for n in range(40)]}), HOSTILE
+        ),
         "genome": shoal.Genome(hidden_layers=(1000,) * 60),
         "training": shoal.train(data, shoal.Genome(hidden_layers=()), iterations=3),
         "minimum": shoal.minimize(lambda x: (x**2).sum(axis=1), [(-1, 1)] * 300, iterations=2),

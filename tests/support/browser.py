@@ -136,6 +136,21 @@ def expect_done(page: Page, patience: int) -> None:
     expect(app).to_have_attribute("data-test-script-state", "notRunning", timeout=patience)
 
 
+def table_cells(page: Page, table: int = 0) -> list[list[str]]:
+    """What Streamlit's table of that number shows, row by row, to those who cannot see its canvas.
+
+    Addresses stand in place of links, and numbers as they are.
+    """
+    rows = page.get_by_test_id("stDataFrame").nth(table).locator("tbody tr")
+    return [row.locator("td").all_text_contents() for row in rows.all()]
+
+
+def choose_row(page: Page, row: int, table: int = 0) -> None:
+    """Click the box at the left of a row of Streamlit's table, which is drawn on a canvas."""
+    scroller = page.get_by_test_id("stDataFrame").nth(table).locator(".dvn-scroller")
+    scroller.click(position={"x": 16, "y": 35 + 35 * row + 17})
+
+
 def expect_words(page: Page, *words: str, patience: int) -> None:
     """Wait for each of some words: parts of a page arrive one by one, in no fixed order."""
     for word in words:
@@ -155,7 +170,9 @@ class Watched:
     def _console(self, message: ConsoleMessage) -> None:
         # At an address such as /live, Streamlit looks for its server below it first: a 404.
         probing = "/_stcore/" in message.location["url"] and "404" in message.text
-        if message.type == "error" and not probing:
+        # Vega warns of scales that have no ends, and of zeros on logarithmic ones.
+        of_vega = message.type == "warning" and message.text.startswith("WARN")
+        if of_vega or (message.type == "error" and not probing):
             self.errors.append(message.text)
 
     def _request(self, request: Request) -> None:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import logging
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 from shoal.analysis.summary import load_champion
+from shoal.data import Dataset
 from shoal.errors import StoreError
+from shoal.models.model import Model, describe_model
 from shoal.problems.base import Problem
+from shoal.problems.table import TableProblem
 from shoal.pso.engines import cores, get_engine
 from shoal.store import Store
 from shoal.tuning.champion import Champion, assemble_champion, refit_jobs, select_champion
@@ -32,7 +36,7 @@ def champion_of(store: Store, run_id: int | str) -> tuple[Champion, Problem]:
     problem = store.load_problem(run.id)
     kept = load_champion(store, run)
     if kept is not None:
-        return kept, problem
+        return with_model(kept, problem), problem
 
     evaluations = store.evaluations(run.id, curves=False)
     selection = select_champion(Search.replay(problem.settings, evaluations, problem.metric))
@@ -50,4 +54,26 @@ def champion_of(store: Store, run_id: int | str) -> tuple[Champion, Problem]:
     with ThreadPoolExecutor(cores()) as pool:
         results = list(pool.map(lambda job: job.run(problem, engine), jobs))
     weights = dict(zip(jobs, results, strict=True))
-    return assemble_champion(problem, selection, weights, engine), problem
+    champion = assemble_champion(problem, selection, weights, engine)
+    return with_model(champion, problem), problem
+
+
+def with_model(champion: Champion, problem: Problem) -> Champion:
+    """A champion whose `Champion.model` predicts rows; of a policy or a point as it is."""
+    if not isinstance(problem, TableProblem):
+        return champion
+    return with_model_of(champion, problem.dataset)
+
+
+def with_model_of(champion: Champion, data: Dataset) -> Champion:
+    """A champion of a prepared table, with its `Champion.model`."""
+    genome = champion.genome
+    description = describe_model(
+        data.name,
+        data.encoder,
+        (data.inputs, *genome.hidden_layers, data.outputs),
+        genome.activation,
+        champion.shares,
+    )
+    description |= {"metric": champion.metric.to_dict(), "score": champion.score}
+    return replace(champion, model=Model(description, champion.weights))

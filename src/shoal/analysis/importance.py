@@ -18,8 +18,9 @@ References
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -42,8 +43,15 @@ TREES = 16
 # Genomes in a leaf of a tree, at least.
 _LEAF = 3
 
+# Of `enough_genomes`: the shares of the genomes that are learned from, the fewest of them, by how
+# much more is asked for, and how far beyond what there is a line is followed.
+_SHARES = (0.25, 0.5, 0.75, 1.0)
+_LEAST_OF_CURVE = 10
+_CAUTION = 2.0
+_FARTHEST = 20.0
+
 # Shares of the held-out variance, below which the importances say nothing, or only their order.
-_USELESS_R2 = 0.2
+USELESS_R2 = 0.2
 _GOOD_R2 = 0.6
 
 
@@ -97,6 +105,9 @@ class Importances:
         What the scores are scores of.
     fixed
         Labels of the genes that do not vary.
+    enough
+        Where the bars mean nothing: how many genomes would probably be enough, see
+        `enough_genomes`; None where that cannot be said.
     """
 
     genes: tuple[GeneImportance, ...]
@@ -108,6 +119,12 @@ class Importances:
     floor: float
     metric: Metric
     fixed: tuple[str, ...] = ()
+    enough: int | None = None
+
+    @property
+    def means_something(self) -> bool:
+        """Whether the model explains enough that its bars say anything."""
+        return self.r2.mean >= USELESS_R2 and self.r2.low > 0.0
 
     @property
     def trust(self) -> str:
@@ -117,7 +134,7 @@ class Importances:
             f"The model explains {100 * share:.0f} % of the variance of genomes "
             "that it has not seen"
         )
-        if share < _USELESS_R2 or self.r2.low <= 0.0:
+        if not self.means_something:
             return f"{explained}: do not trust the bars."
         if share < _GOOD_R2:
             return f"{explained}: the order of the larger bars means something."
@@ -164,7 +181,7 @@ def importances(genomes: pd.DataFrame, metric: Metric, *, seed: int = 0) -> Impo
         loss = _mean_interval([float(value) for value in losses[:, place]])
         ranked.append(GeneImportance(feature.name, feature.label, loss))
 
-    return Importances(
+    found = Importances(
         genes=tuple(ranked),
         r2=_mean_interval([bootstrap.r2 for bootstrap in bootstraps]),
         genomes=len(genomes),
@@ -175,6 +192,68 @@ def importances(genomes: pd.DataFrame, metric: Metric, *, seed: int = 0) -> Impo
         metric=metric,
         fixed=model.fixed,
     )
+    if found.means_something:
+        return found
+    return replace(found, enough=enough_genomes(model, seed=seed))
+
+
+def enough_genomes(model: Model, *, seed: int = 0) -> int | None:
+    """How many genomes would probably be enough for bars that mean something.
+
+    The forest is grown on a quarter, a half, three quarters and all of the genomes, and each time
+    predicts those that it has not seen. Through the mean R2 of each size n goes the line
+    ``R2 = a - b / n``, by least squares: what a model has to learn falls roughly with the number of
+    examples [1]_. The answer is the n at which the line reaches 0.2, times `_CAUTION`, as a run
+    seldom explores as evenly as a random half of another does.
+
+    Parameters
+    ----------
+    model
+        The genomes and their scores.
+    seed
+        The same model and seed give the same number.
+
+    Returns
+    -------
+    int or None
+        Rounded up to two digits. None where more genomes do not raise the R2 beyond two standard
+        errors, where it would stay below 0.2 for ever, and where the answer is more than
+        `_FARTHEST` times what there is: so far no line of four points can be followed.
+
+    References
+    ----------
+    .. [1] S. Amari, N. Fujita, S. Shinomoto, "Four Types of Learning Curves", Neural Computation 4,
+       1992.
+    """
+    rng = np.random.default_rng(seed)
+    count = len(model.y)
+    sizes = []
+    reached = []
+    errors = []
+    for share in _SHARES:
+        size = int(share * count)
+        if size < _LEAST_OF_CURVE:
+            continue
+        found = [model.explained(rng, size) for _ in range(BOOTSTRAPS)]
+        known = [value for value in found if value is not None]
+        if known:
+            sizes.append(float(size))
+            reached.append(float(np.mean(known)))
+            errors.append(float(np.std(known)) / math.sqrt(len(known)))
+    if len(sizes) < 3:
+        return None
+
+    slope, limit = np.polyfit(1.0 / np.array(sizes), reached, 1)
+    # A gain that chance alone explains is none.
+    gain = reached[-1] - reached[0]
+    if slope >= 0.0 or limit <= USELESS_R2 or gain < 2.0 * math.hypot(errors[0], errors[-1]):
+        return None
+    # At least what there is: that was not enough.
+    wanted = _CAUTION * max(float(count), -slope / (limit - USELESS_R2))
+    if wanted > _FARTHEST * count:
+        return None
+    unit = 10.0 ** (math.floor(math.log10(wanted)) - 1)
+    return int(math.ceil(wanted / unit) * unit)
 
 
 def _mean_interval(values: Sequence[float]) -> MeanInterval:
@@ -288,6 +367,31 @@ class Model:
             trees, min_samples_leaf=_LEAF, max_features=0.5, random_state=seed
         )
         return learner.fit(self.x[rows], self.y[rows])
+
+    def explained(self, rng: np.random.Generator, size: int) -> float | None:
+        """The R2 of a forest for genomes that it has not seen, when it learned from some others.
+
+        Parameters
+        ----------
+        rng
+            Draws the genomes.
+        size
+            How many genomes are drawn without replacement; a bootstrap of these is learned from.
+
+        Returns
+        -------
+        float or None
+            None where the genomes that were not drawn are all alike.
+        """
+        chosen = rng.choice(len(self.y), size, replace=False)
+        drawn = rng.choice(chosen, size)
+        left_out = np.setdiff1d(chosen, drawn)
+        truth = self.y[left_out]
+        if len(left_out) < 2 or np.ptp(truth) == 0.0:
+            return None
+        forest = self.forest(drawn, int(rng.integers(2**31)))
+        residual = ((forest.predict(self.x[left_out]) - truth) ** 2).sum()
+        return 1.0 - float(residual / ((truth - truth.mean()) ** 2).sum())
 
     def bootstrap(self, rng: np.random.Generator) -> _Bootstrap | None:
         """Learn from genomes drawn with replacement, and predict those that were not drawn.

@@ -39,6 +39,10 @@ MOST_REPEATS = 1_000
 # Rows that are shuffled. More would take longer than a page may.
 MOST_ROWS = 2_000
 
+# Of a wide table columns are shuffled less often.
+_WIDE = 40
+_REPEATS_OF_WIDE = 4
+
 _TOGETHER = "together"
 # The upper end of a 95 % interval.
 _UPPER = 0.975
@@ -142,6 +146,13 @@ class InputImportances:
             "networks": self.networks,
             "inputs": [own.to_dict() for own in self.inputs],
         }
+
+
+def usual_repeats(champion: ChampionRows) -> int:
+    """How often columns are shuffled where nobody said it, for pages and reports."""
+    if len(champion.columns) > _WIDE:
+        return _REPEATS_OF_WIDE
+    return REPEATS
 
 
 def input_importances(

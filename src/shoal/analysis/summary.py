@@ -219,6 +219,26 @@ def load_champion(store: Store, run: RunView) -> Champion | None:
     return Champion.from_bytes(content)
 
 
+def best_interval(store: Store, run: RunView) -> tuple[float, float] | None:
+    """The 95 % interval of a run's best score, and nothing else of it: lists ask for many.
+
+    Returns
+    -------
+    tuple of float or None
+        Its ends, in the metric's unit, as of `Summary.best`; None for fewer than two repeats.
+    """
+    champion = load_champion(store, run)
+    if champion:
+        return ci95(list(champion.selection_scores))
+    if run.best_score is None:
+        return None
+
+    generations = store.generations(run.id)
+    if not generations or generations[-1].summary.best_score is None:
+        return None
+    return ci95(_scored(store, run, generations[-1].summary))
+
+
 def blocking_run(store: Store, run: RunView) -> RunView | None:
     """The run that a queued one waits for: a supervisor drives one run at a time."""
     if run.state != "queued":

@@ -22,6 +22,7 @@ from shoal.cli.completion import complete_table
 from shoal.cli.help_commands import app as help_commands
 from shoal.cli.model_commands import app as model_commands
 from shoal.cli.options import (
+    BudgetOption,
     DataArgument,
     DecoderOption,
     DecoderOptionsOption,
@@ -148,6 +149,7 @@ def run(
     options: SimulationOptionsOption = None,
     scenarios: ScenariosOption = None,
     # The search
+    budget: BudgetOption = None,
     generations: GenerationsOption = None,
     population: PopulationOption = None,
     iterations: IterationsOption = None,

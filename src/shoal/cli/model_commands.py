@@ -206,6 +206,17 @@ def predict(
     proba: Annotated[
         bool, typer.Option("--proba", help="Add a column of probability for each class")
     ] = False,
+    spread: Annotated[
+        bool,
+        typer.Option("--spread", help="Add the standard deviation of the networks around each"),
+    ] = False,
+    keep: Annotated[
+        str,
+        typer.Option(
+            metavar="COL,COL",
+            help="Columns of the table to write beside the predictions, such as an ID; or all",
+        ),
+    ] = "",
     strict: Annotated[
         bool, typer.Option("--strict", help="Refuse categories that training has never seen")
     ] = False,
@@ -227,8 +238,10 @@ def predict(
     try:
         loaded = standalone.load_model(model)
         source = data
-        prediction = standalone.predict(loaded, read_cells(str(data)), strict=strict)
-        standalone.write_predictions(out, prediction, proba=proba)
+        columns = read_cells(str(data))
+        kept = standalone.kept_columns(columns, keep)
+        prediction = standalone.predict(loaded, columns, strict=strict, each=spread)
+        standalone.write_predictions(out, prediction, proba=proba, kept=kept)
     except standalone.TableError as error:
         raise ModelError(
             f"{source}: {error.problem}", expected=error.expected, remedy=error.remedy

@@ -169,6 +169,14 @@ RoleOption = Annotated[
 
 # `shoal run`: the search
 
+BudgetOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="quick|default|thorough|overnight",
+        help="How much is tried: sets generations, population and iterations where those are not "
+        "given; overnight ends after eight hours",
+    ),
+]
 GenerationsOption = Annotated[
     int | None,
     typer.Option(

@@ -51,6 +51,7 @@ PLACES = (
     Place("compare", "Compare", ":material/compare_arrows:", "compare"),
     Place("live", "Live", ":material/monitoring:", "live", of_run=True),
     Place("champion", "Champion", ":material/trophy:", "champion", of_run=True),
+    Place("model", "The model", ":material/neurology:", "model", of_run=True),
     Place("swarm", "Swarm", ":material/bubble_chart:", "swarm", of_run=True),
     Place("evaluations", "Evaluations", ":material/table_rows:", "evaluations", of_run=True),
     Place("evaluation", "Genome", ":material/genetics:", "genome", of_run=True),

@@ -10,6 +10,7 @@ Those about single features and rows are in `shoal.data.feature_findings`.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -44,13 +45,14 @@ from shoal.data.findings import (
     quoted,
 )
 from shoal.data.messages import count_of, first_few
-from shoal.data.preparation import prepare, prepare_new
+from shoal.data.other_tables import Table
+from shoal.data.preparation import prepare, prepare_new, table_and_target
 from shoal.data.series_findings import series_in_time
 from shoal.data.splits import FoldsError
 from shoal.data.target import FEW_VALUES, recognise_task
 from shoal.errors import DataError, SettingsError, ShoalError
 
-__all__ = ["Checked", "Finding", "check_table"]
+__all__ = ["Checked", "Finding", "check", "check_table"]
 
 _WORST_FIRST = ("bad", "look", "good")
 
@@ -66,6 +68,42 @@ MOSTLY_ONE_CLASS = 0.9
 
 # Skewness of a target; an exponential distribution has 2.
 LONG_TAIL = 3.0
+
+
+def check(
+    data: str | os.PathLike[str] | Table,
+    target: str | Sequence[str] | None = None,
+    *,
+    preset: Preset = "modern",
+    **options: Any,
+) -> Checked:
+    """Say what to know of a table before it is searched, as ``shoal check`` does.
+
+    Parameters
+    ----------
+    data, target, preset, options
+        As for `shoal.load_dataset`.
+
+    Returns
+    -------
+    Checked
+        Its ``findings``, the worst first, with remedies, and the prepared ``dataset``; None where
+        a search would refuse the table, which raises nothing here.
+
+    Raises
+    ------
+    DataError
+        If the table cannot be read at all, or no target is known.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> flowers = pd.DataFrame({"petal": range(40), "kind": ["rose", "lily"] * 20})
+    >>> check(flowers, "kind").bad
+    False
+    """
+    name, table, known = table_and_target(data, target)
+    return check_table(name, table, known, preset, **options)
 
 
 def check_table(

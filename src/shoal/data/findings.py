@@ -12,6 +12,7 @@ from shoal.data.dataset import Dataset, Preset, TaskType
 from shoal.data.messages import first_few
 from shoal.data.presets import DATA_PRESETS, MODERN, DataPreset
 from shoal.errors import ShoalError
+from shoal.system.shown import Shown
 
 Status = Literal["good", "look", "bad"]
 
@@ -68,8 +69,8 @@ class Finding:
         return cls("bad", error.problem + expected, error.remedy, named)
 
 
-@dataclass(frozen=True, eq=False)
-class Checked:
+@dataclass(frozen=True, eq=False, repr=False)
+class Checked(Shown):
     """What an examination of a table came to.
 
     Attributes

@@ -141,7 +141,7 @@ def load_dataset(
     --------
     >>> import shoal
     >>> shoal.load_dataset("concrete")
-    Dataset('concrete', 1030 rows, 8 inputs, regression of 'compressive_strength')
+    <Dataset 'concrete': 1,030 rows, 8 inputs, regression of compressive_strength>
 
     >>> import pandas as pd
     >>> flowers = pd.DataFrame({"petal": range(40), "kind": ["rose", "lily"] * 20})

@@ -270,10 +270,10 @@ def read_cells(data: str | os.PathLike[str]) -> Mapping[str, Cells]:
         content = file.read()
     convert = partial(CanonicalTable.from_stored, name, written={})
     table = _read_parquet(name, content, convert, MAX_DECODED_BYTES)
-    return {column: _cells(table[column]) for column in table.columns}
+    return {column: cells_of_series(table[column]) for column in table.columns}
 
 
-def _cells(series: pd.Series) -> Cells:
+def cells_of_series(series: pd.Series) -> Cells:
     """The cells of a canonical column, as small as can be."""
     return series.to_numpy() if is_numeric(series) else series.tolist()
 

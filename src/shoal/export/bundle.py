@@ -26,13 +26,14 @@ from shoal.analysis.evaluation_table import EvaluationTable
 from shoal.analysis.scorecard import scorecards
 from shoal.analysis.simple_methods import ReferenceLine, simple_methods
 from shoal.analysis.summary import load_champion, summarise
-from shoal.data import Dataset, DateColumn, QuestionColumn, RegressionTargets
 from shoal.errors import RunStateError, ShoalError, StoreError
 from shoal.export.report import Report
 from shoal.export.report_function import FunctionReport
+from shoal.export.report_model import ModelFindings
 from shoal.export.report_policy import PolicyReport
 from shoal.export.settings_file import settings_toml, simulation_settings_toml
 from shoal.inference import standalone
+from shoal.models.model import describe_model
 from shoal.objectives.registry import Metric
 from shoal.presentation.formatting import layers_text
 from shoal.problems.base import Problem
@@ -216,7 +217,8 @@ def _report(store: Store, run: RunView, champion: Champion, problem: TableProble
     lines: tuple[ReferenceLine, ...] = ()
     if problem.dataset.train.x.size <= _MOST_CELLS:
         lines = tuple(simple_methods(problem))
-    page = Report(summary, champion, problem.dataset, evaluations, cards, lines).html()
+    model = ModelFindings.of(problem, champion)
+    page = Report(summary, champion, problem.dataset, evaluations, cards, lines, model).html()
     return page.encode(errors="replace")
 
 
@@ -332,16 +334,18 @@ def _model(champion: Champion, problem: TableProblem, run_id: int) -> dict[str, 
     """What predict.py reads beside the weights: the networks' shape, and how a table is encoded."""
     dataset = problem.dataset
     confirmation = champion.confirmation
-    model = {
-        "format": _format(dataset),
+    model = describe_model(
+        dataset.name,
+        dataset.encoder,
+        problem.network(champion.genome).layers,
+        champion.genome.activation,
+        champion.shares,
+    )
+    # The longest comes last.
+    encoder = model.pop("encoder")
+    model |= {
         "shoal": __version__,
-        "name": dataset.name,
         "run": run_id,
-        "task": dataset.task,
-        "layers": list(problem.network(champion.genome).layers),
-        "activation": champion.genome.activation,
-        "networks": len(champion.weights),
-        "shares": champion.shares,
         "trained_on": "all rows but the test part" if champion.refitted else "train",
         "metric": champion.metric.to_dict(),
         "score": champion.score,
@@ -349,29 +353,12 @@ def _model(champion: Champion, problem: TableProblem, run_id: int) -> dict[str, 
         "confirmation": confirmation.to_dict() if confirmation else None,
         "scores": champion.scores.to_dict(),
         "ensemble": champion.ensemble.to_dict(),
-        "encoder": dataset.encoder.to_dict(),
+        "encoder": encoder,
     }
     # The name until 1.0.
     if champion.metric.is_accuracy:
         model["accuracy"] = champion.score
     return model
-
-
-def _format(dataset: Dataset) -> int:
-    """The format of model.json: the first that has what the encoder needs, from 2 on."""
-    kinds = {type(column) for column in dataset.encoder.columns}
-    if DateColumn in kinds or any(map(_has_notation, dataset.encoder.columns)):
-        return 5
-    if QuestionColumn in kinds:
-        return 4
-    if isinstance(dataset.encoder.target, RegressionTargets):
-        return 3
-    return 2
-
-
-def _has_notation(column: object) -> bool:
-    """Whether it is read in a way that formats before 5 do not have."""
-    return getattr(column, "notation", None) is not None or getattr(column, "truth", False)
 
 
 def _json(value: object) -> bytes:

@@ -11,6 +11,7 @@ from shoal.analysis.simple_methods import ReferenceLine
 from shoal.analysis.summary import Summary
 from shoal.data import Dataset
 from shoal.export.html import tag
+from shoal.export.report_model import ModelFindings, diagnostics_section, inputs_section
 from shoal.export.report_page import document
 from shoal.export.report_scores import (
     champion_cards,
@@ -47,6 +48,8 @@ class Report:
         The champion's networks as scorecards; none where they are no cards.
     lines
         What simple methods reach where the search is judged.
+    model
+        What its networks do together on the test rows; None where there is nothing to say.
     """
 
     summary: Summary
@@ -55,6 +58,7 @@ class Report:
     table: EvaluationTable
     cards: tuple[Scorecard, ...] = ()
     lines: tuple[ReferenceLine, ...] = ()
+    model: ModelFindings | None = None
 
     def html(self) -> str:
         """The document: no script, and nothing that is loaded from anywhere."""
@@ -70,6 +74,8 @@ class Report:
             "How it went": history_section(self.summary, self.table, self.lines),
             "The scorecard": cards_section(self.cards),
             "What it is worth": scores_section(self.champion, self.summary.competing_runs),
+            "Which columns it needs": inputs_section(self.model),
+            "How it predicts the test rows": diagnostics_section(self.model),
             "The genome": genome_section(genome, run.settings.space),
             "The leading genomes": leaders_section(
                 self.table, genome.hash, confirmed=self.summary.run.state == "finished"

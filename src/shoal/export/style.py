@@ -216,6 +216,16 @@ polygon.champion { fill: var(--champion); stroke: var(--page); stroke-width: 1.5
   opacity: .35;
 }
 .dot { fill: var(--line-0); opacity: .5; }
+.input-bar { fill: var(--best); opacity: .8; }
+.input-bar.unclear { fill: none; stroke: var(--muted); }
+.input-interval { stroke: var(--text); stroke-width: 1.5; }
+.compared { fill: none; stroke: var(--muted); stroke-width: 1.2; stroke-dasharray: 4 4; }
+.pair {
+  display: grid;
+  grid-template-columns: repeat(auto-fit, minmax(19rem, 1fr));
+  gap: .6rem 1.6rem;
+  margin: .8rem 0;
+}
 .mean-interval { stroke: var(--other); stroke-width: 4; }
 .mean-dot { fill: var(--other); }
 .s0 { --line-colour: var(--line-0); }
@@ -292,6 +302,9 @@ footer {
   .card { padding: .7rem .8rem .8rem; }
   .card .value { font-size: 1.35rem; white-space: normal; }
   svg text { font-size: 26px; }
+  .pair svg text { font-size: 14px; }
+  .pair svg text.title { display: inline; }
+  svg.inputs text { font-size: 18px; }
   svg text.title { display: none; }
 }
 @media print {

@@ -2428,6 +2428,13 @@ class Prediction:
     unseen
         By column: the cells with a category that training has never seen. They are none of the
         categories that the networks know.
+    each
+        What each network says by itself, where that was asked for: (networks, rows) amounts,
+        (networks, rows, targets), or probabilities (networks, rows, classes).
+    spread
+        How far the networks are apart, where ``each`` is there: their standard deviation around the
+        prediction, weighted as they are. (rows,) or (rows, targets) in the target's unit; of
+        classes (rows,), that of the probability of the predicted class.
     """
 
     values: NDArray[np.float64] | NDArray[np.str_]
@@ -2435,6 +2442,8 @@ class Prediction:
     classes: tuple[str, ...] = ()
     targets: tuple[str, ...] = ()
     unseen: Mapping[str, Unseen] = field(default_factory=dict)
+    each: NDArray[np.float64] | None = None
+    spread: NDArray[np.float64] | None = None
 
 
 # Files -> a model
@@ -2769,7 +2778,8 @@ def _check_scaling(place: str, column: Mapping[str, Any]) -> None:
     """Raise TableError for a scaling that makes no single precision of what is filled in, or of
     dates. What else is scaled is checked when it is there, as its row can be said then.
     """
-    if column.get("fill") is None:
+    # Fields that a kind does not have are not checked, and nothing reads them.
+    if "fill" not in _COLUMNS[column["kind"]] or column["fill"] is None:
         return
     fill = float(column["fill"])
     if column.get("log_floor") is not None:
@@ -2840,7 +2850,11 @@ def shown(value: object) -> str:
 
 
 def predict(
-    model: Model | str | os.PathLike[str], columns: Mapping[str, Cells], *, strict: bool = False
+    model: Model | str | os.PathLike[str],
+    columns: Mapping[str, Cells],
+    *,
+    strict: bool = False,
+    each: bool = False,
 ) -> Prediction:
     """Predict the rows of a table.
 
@@ -2853,6 +2867,8 @@ def predict(
         The cells (rows,) of each column, by name. All columns of training have to be there.
     strict
         Refuse categories that training has never seen.
+    each
+        Keep what each network says by itself, and how far they are apart.
 
     Raises
     ------
@@ -2869,11 +2885,16 @@ def predict(
         if strict:
             _refuse(unseen)
         means = []
+        of_networks = []
         # At least once, so that no rows have outputs of the right shape.
         for start in range(0, max(1, inputs.rows), _ROWS_AT_ONCE):
             x = inputs.of_rows(slice(start, start + _ROWS_AT_ONCE))
-            means.append(_mean_output(model, target, x))
+            outputs = _outputs(model, target, x)
+            means.append(_mean_of(model, outputs))
+            if each:
+                of_networks.append(np.stack(outputs))
         mean = np.concatenate(means)
+        apart = np.concatenate(of_networks, axis=1) if each else None
     except MemoryError:
         raise TableError(
             "the model and the rows need more memory than there is.",
@@ -2882,11 +2903,17 @@ def predict(
         ) from None
 
     _check_finite(mean)
+    deviation = _deviation(model, apart, mean)
     if target["kind"] != "classification":
-        return Prediction(mean, targets=tuple(target.get("names", ())), unseen=unseen)
+        names = tuple(target.get("names", ()))
+        return Prediction(mean, targets=names, unseen=unseen, each=apart, spread=deviation)
+
     classes = tuple(target["classes"])
-    likeliest = np.array(classes, dtype=np.str_)[mean.argmax(axis=1)]
-    return Prediction(likeliest, mean, classes, unseen=unseen)
+    likeliest = mean.argmax(axis=1)
+    if deviation is not None:
+        deviation = deviation[np.arange(len(mean)), likeliest]
+    values = np.array(classes, dtype=np.str_)[likeliest]
+    return Prediction(values, mean, classes, unseen=unseen, each=apart, spread=deviation)
 
 
 def _refuse(unseen: Mapping[str, Unseen]) -> None:
@@ -2899,14 +2926,11 @@ def _refuse(unseen: Mapping[str, Unseen]) -> None:
         )
 
 
-def _mean_output(
+def _outputs(
     model: Model, target: Mapping[str, Any], x: NDArray[np.float32]
-) -> NDArray[np.float64]:
-    """The mean of what a model's networks say of inputs, in the target's unit or as shares."""
+) -> list[NDArray[np.float64]]:
+    """What each of a model's networks says of inputs, in the target's unit or as shares."""
     description = model.description
-    shares = description.get("shares")
-    if shares is not None:
-        shares = np.array(shares, np.float64)
     outputs = []
     # What overflows is refused afterwards.
     with np.errstate(all="ignore"):
@@ -2915,12 +2939,31 @@ def _mean_output(
             outputs.append(unscale(output, target))
         if target["kind"] == "classification":
             outputs = [softmax(output) for output in outputs]
+    return outputs
+
+
+def _mean_of(model: Model, outputs: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
+    """The mean of the networks' outputs, weighted by the model's shares if it has such."""
+    shares = model.description.get("shares")
+    if shares is not None:
+        shares = np.array(shares, np.float64)
+    with np.errstate(all="ignore"):
         return np.asarray(np.average(outputs, axis=0, weights=shares))
+
+
+def _deviation(
+    model: Model, apart: NDArray[np.float64] | None, mean: NDArray[np.float64]
+) -> NDArray[np.float64] | None:
+    """The standard deviation of the networks' outputs around their mean; None without them."""
+    if apart is None:
+        return None
+    # Of the population: sqrt(sum_k share_k (output_k - mean)^2)
+    return np.sqrt(_mean_of(model, list((apart - mean) ** 2)))
 
 
 def _check_finite(values: NDArray[np.float64]) -> None:
     """Raise TableError unless all predictions (rows,) or (rows, ...) are finite."""
-    is_finite = np.isfinite(values).reshape(len(values), -1).all(axis=1)
+    is_finite = np.isfinite(values).all(axis=tuple(range(1, values.ndim)))
     if not is_finite.all():
         row = int(np.flatnonzero(~is_finite)[0])
         raise TableError(
@@ -2947,7 +2990,11 @@ def escape(text: str) -> str:
 
 
 def write_predictions(
-    path: str | os.PathLike[str], prediction: Prediction, *, proba: bool = False
+    path: str | os.PathLike[str],
+    prediction: Prediction,
+    *,
+    proba: bool = False,
+    kept: Mapping[str, Cells] | None = None,
 ) -> None:
     """Write predictions as CSV, a line a row: the whole file or nothing.
 
@@ -2956,9 +3003,11 @@ def write_predictions(
     path
         The file; one that is there is replaced.
     prediction
-        What to write.
+        What to write. Where it has a ``spread``, that is written, too.
     proba
         Whether to add a column of probability for each class.
+    kept
+        Columns of the table that are written as they are, the cells (rows,) by name.
 
     Raises
     ------
@@ -2971,7 +3020,8 @@ def write_predictions(
     try:
         # On the disk before it gets its name: a crash leaves the whole file or none.
         with part.open("x", newline="", encoding="utf-8") as file:
-            csv.writer(file, lineterminator="\n").writerows(_lines(prediction, proba))
+            lines = prediction_lines(prediction, proba=proba, kept=kept)
+            csv.writer(file, lineterminator="\n").writerows(lines)
             file.flush()
             os.fsync(file.fileno())
 
@@ -2981,22 +3031,72 @@ def write_predictions(
         raise
 
 
-def _lines(prediction: Prediction, proba: bool) -> Iterator[list[str]]:
-    probabilities = None
-    header = [f"prediction {name}" for name in prediction.targets] or ["prediction"]
-    if proba and prediction.probabilities is not None:
-        probabilities = prediction.probabilities
-        header += [f"probability {name}" for name in prediction.classes]
-    yield header
+def kept_columns(columns: Mapping[str, Cells], names: str) -> dict[str, Cells]:
+    """The columns of a table that are written beside its predictions.
 
-    values_of_rows = prediction.values
-    if values_of_rows.ndim == 1:
-        values_of_rows = values_of_rows[:, None]
-    for row, values in enumerate(values_of_rows):
-        line = [_cell(value) for value in values.tolist()]
-        if probabilities is not None:
-            line += map(repr, probabilities[row].tolist())
+    Parameters
+    ----------
+    columns
+        The cells (rows,) of each column, by name.
+    names
+        Names with commas between them, "all", or an empty text for none.
+
+    Raises
+    ------
+    TableError
+        If the table has no such column.
+    """
+    if names.strip() == "all":
+        return dict(columns)
+    kept = {}
+    for name in filter(None, map(str.strip, names.split(","))):
+        if name not in columns:
+            present = ", ".join(map(str, list(columns)[:20]))
+            raise TableError(
+                f"there is no column {name!r} to keep; there are: {present}.",
+                expected="names of columns with commas between them, or all",
+                remedy="correct --keep",
+            )
+        kept[name] = columns[name]
+    return kept
+
+
+def prediction_lines(
+    prediction: Prediction,
+    *,
+    proba: bool = False,
+    kept: Mapping[str, Cells] | None = None,
+) -> Iterator[list[str]]:
+    """The lines of `write_predictions`, the header first, as lists of cells.
+
+    The first column is the row's number in its file, where the header is row 1.
+    """
+    kept = kept or {}
+    columns: list[tuple[str, Any]] = []
+    names = [f" {name}" for name in prediction.targets] or [""]
+    for what, values in (("prediction", prediction.values), ("spread", prediction.spread)):
+        if values is None:
+            continue
+        for name, column in zip(names, values.reshape(len(values), len(names)).T, strict=True):
+            columns.append((f"{what}{name}", column))
+    if proba and prediction.probabilities is not None:
+        for name, column in zip(prediction.classes, prediction.probabilities.T, strict=True):
+            columns.append((f"probability {name}", column))
+
+    yield ["row", *map(escape, kept), *(name for name, _ in columns)]
+    # Cells that are packed in pieces are quick in their order only.
+    for row, *cells in zip(range(len(prediction.values)), *kept.values(), strict=True):
+        line = [str(row + 2)]
+        line += map(_kept_cell, cells)
+        line += [_cell(column[row].item()) for _, column in columns]
         yield line
+
+
+def _kept_cell(value: object) -> str:
+    """A cell of the table, as text that no spreadsheet runs as a formula; empty for no value."""
+    if isinstance(value, str):
+        return escape(value)
+    return escape(to_level(value) or "")
 
 
 def _cell(value: float | str) -> str:
@@ -3020,8 +3120,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     options = _parser().parse_args(argv)
     try:
-        prediction = _predict_file(options.model, options.table, options.out, options.strict)
-        write_predictions(options.out, prediction, proba=options.proba)
+        prediction, kept = _predict_file(options)
+        write_predictions(options.out, prediction, proba=options.proba, kept=kept)
     except (TableError, OSError) as error:
         print(_printable(f"predict: {options.table}: {error}"), file=sys.stderr)
         return 2
@@ -3039,8 +3139,10 @@ def _printable(text: str) -> str:
     return shown.encode(encoding, "backslashreplace").decode(encoding)
 
 
-def _predict_file(folder: Path, table: Path, out: Path, strict: bool) -> Prediction:
-    model = load_model(folder)
+def _predict_file(options: argparse.Namespace) -> tuple[Prediction, dict[str, Cells]]:
+    """The predictions of a file, and its columns that are written beside them."""
+    table, out = options.table, options.out
+    model = load_model(options.model)
     if table.stat().st_size > MAX_BYTES:
         raise TableError(
             "the file is too large.", expected=f"at most {MAX_BYTES:,} bytes", remedy="split it"
@@ -3051,7 +3153,8 @@ def _predict_file(folder: Path, table: Path, out: Path, strict: bool) -> Predict
         )
     with table.open("rb") as file:
         columns = read_csv(file)
-    return predict(model, columns, strict=strict)
+    kept = kept_columns(columns, options.keep)
+    return predict(model, columns, strict=options.strict, each=options.spread), kept
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -3067,6 +3170,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--proba", action="store_true", help="add a column of probability for each class"
+    )
+    parser.add_argument("--spread", action="store_true", help="add how far the networks are apart")
+    parser.add_argument(
+        "--keep",
+        default="",
+        metavar="COL,COL",
+        help="columns of the table to write beside the predictions, or all",
     )
     parser.add_argument(
         "--strict", action="store_true", help="refuse categories that training has never seen"

@@ -34,9 +34,11 @@ if TYPE_CHECKING:
     from shoal.analysis.evaluations import Evaluations
     from shoal.api import SearchResult, TrainResult
     from shoal.data import Dataset
+    from shoal.data.findings import Checked
     from shoal.functions.minimization import MinimizeResult
     from shoal.functions.swarm import Swarm
     from shoal.genome.genome import Genome
+    from shoal.models.model import Model
     from shoal.objectives.metrics import Metrics
     from shoal.problems.evaluation import Evaluation, GenerationSummary
     from shoal.store import RunView
@@ -409,6 +411,38 @@ def _dataset(data: Dataset) -> Description:
     return Description(f"Dataset {_named(data.name)}", brief, facts)
 
 
+def _model(model: Model) -> Description:
+    names = _names(model.targets)
+    inputs = count_of(len(model.inputs), "input")
+    brief = f"{model.task} of {names}, {inputs}, {count_of(model.networks, 'network')}"
+    facts = [
+        ("Target", names),
+        ("Inputs", _names(model.inputs)),
+        ("Networks", str(model.networks)),
+        ("Metric", model.metric.label),
+    ]
+    if model.classes:
+        facts.insert(1, ("Classes", _names(model.classes)))
+    score = model.description.get("score")
+    if score is not None:
+        facts.append(("Score", score_text(score, model.metric)))
+    return Description(f"Model {_named(model.name)}", brief, facts)
+
+
+def _checked(checked: Checked) -> Description:
+    counts = dict.fromkeys(("bad", "look", "good"), 0)
+    for finding in checked.findings:
+        counts[finding.status] += 1
+    words = [f"{count} {status}" for status, count in counts.items() if count]
+    verdict = "a search would refuse it" if checked.bad else "a search can start"
+    rows = []
+    for finding in checked.findings:
+        rows.append([finding.status, finding.what, finding.remedy])
+    head = ["", "Finding", "What to do"]
+    brief = ", ".join([verdict, *words])
+    return Description("Check of the table", brief, [("Verdict", verdict)], head, rows)
+
+
 def _minimum(result: MinimizeResult) -> Description:
     brief = f"{_number(result.fun)} at {_point(result.x)}, {result.nit:,} iterations"
     facts = [
@@ -449,12 +483,14 @@ def _swarm(swarm: Swarm) -> Description:
 # By the name of the class: importing all of them would make the first line slow.
 _DESCRIBERS: dict[str, Callable[[Any], Description]] = {
     "Champion": _champion,
+    "Checked": _checked,
     "Dataset": _dataset,
     "Evaluation": _evaluation,
     "Evaluations": _evaluations,
     "GenerationSummary": _generation,
     "Genome": _genome,
     "MinimizeResult": _minimum,
+    "Model": _model,
     "RunView": _run,
     "SearchResult": _search_result,
     "Swarm": _swarm,

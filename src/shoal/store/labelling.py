@@ -25,6 +25,21 @@ class Labelling:
         """What lists need of each run, the newest first; `runs` reads far more."""
         return self._database.read(runs.read_entries)
 
+    def active_runs(self, limit: int | None = None) -> list[RunView]:
+        """The runs that somebody works on, or is about to: running ones, then the queue.
+
+        Parameters
+        ----------
+        limit
+            How many, at most; None: all of them.
+
+        Returns
+        -------
+        list of RunView
+            Those in a state of `ACTIVE`, the longest waiting first among equals.
+        """
+        return self._database.read(lambda c: runs.read_active_runs(c, limit))
+
     def runs_of(self, run_ids: Iterable[int]) -> list[RunView]:
         """These runs, the newest first; those that are gone are left out."""
         wanted = run.c.id.in_(list(run_ids))

@@ -351,6 +351,18 @@ def read_run(connection: Connection, run_id: int | str) -> RunView:
     return runs[0]
 
 
+def read_active_runs(connection: Connection, limit: int | None) -> list[RunView]:
+    """The runs that are running, or in the queue, in this order; the oldest first among equals."""
+    is_active = run.c.state.in_(("running", "queued"))
+    # By the alphabet "running" comes after "queued", so in descending order it comes first.
+    query = select(run.c.id).where(is_active).order_by(run.c.state.desc(), run.c.id).limit(limit)
+    run_ids = list(connection.scalars(query))
+
+    places = {run_id: place for place, run_id in enumerate(run_ids)}
+    views = read_runs(connection, run.c.id.in_(run_ids))
+    return sorted(views, key=lambda view: places[view.id])
+
+
 def read_entries(connection: Connection) -> list[RunEntry]:
     """What lists need of each run, the newest first.
 

@@ -36,7 +36,7 @@ from shoal.store.tables import NO_TABLE, dataset, run
 if TYPE_CHECKING:
     import pandas as pd
 
-    from shoal.data import CanonicalTable
+    from shoal.data import CanonicalTable, Dataset
     from shoal.problems.base import Problem
     from shoal.problems.registry import Subject
 
@@ -287,7 +287,6 @@ class Store(RunOwnership, RecordedResults, Supervision, Labelling):
             is driven. `run` and `table` still show it.
         """
         # Imported here, since most processes that open a store train nothing.
-        from shoal.data import DataOptions, prepare
         from shoal.problems.registry import load_recorded
         from shoal.problems.table import TableProblem
 
@@ -295,9 +294,21 @@ class Store(RunOwnership, RecordedResults, Supervision, Labelling):
         if run.problem is not None and not run.is_table:
             return load_recorded(run.problem, run.settings)
 
+        return TableProblem(self.load_dataset(run.id), run.settings)
+
+    def load_dataset(self, run_id: int | str) -> Dataset:
+        """The data set of a run on a table, prepared anew from the stored table.
+
+        Raises
+        ------
+        StoreError
+            If the stored bytes are damaged.
+        """
+        from shoal.data import DataOptions, prepare
+
+        run = self.run(run_id)
         options = DataOptions.from_dict(run.data_options)
-        dataset = prepare(run.dataset, self.canonical_table(run.id), options)
-        return TableProblem(dataset, run.settings)
+        return prepare(run.dataset, self.canonical_table(run.id), options)
 
     def table(self, run_id: int | str) -> pd.DataFrame:
         """The table that a run uses, in canonical form: one row a sample.

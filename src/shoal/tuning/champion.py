@@ -16,6 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shoal.genome.genome import Genome
+from shoal.models.model import Model
+from shoal.models.predicting import Predicting
 from shoal.numerics.stats import ci95, mean, probability_better
 from shoal.objectives.metrics import Scores, mean_metrics
 from shoal.objectives.registry import ACCURACY, Metric
@@ -235,7 +237,7 @@ def _known(ranked: RankedGenome) -> tuple[float, ...]:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Champion(Shown):
+class Champion(Predicting, Shown):
     """The recommended genome with its networks.
 
     Attributes
@@ -267,6 +269,9 @@ class Champion(Shown):
     episodes
         What the policy that acts scored in each scenario of the test, in their order. Empty for a
         table, and in records of versions that did not keep it.
+    model
+        The networks together, and how they read a table: what `predict` asks. None for a policy and
+        for a function, and where no table was at hand. It is not part of the record.
     """
 
     genome: Genome
@@ -280,6 +285,7 @@ class Champion(Shown):
     baselines: tuple[Baseline, ...] = ()
     metric: Metric = ACCURACY
     episodes: tuple[float, ...] = ()
+    model: Model | None = field(repr=False, default=None)
 
     @property
     def chosen_weights(self) -> NDArray[Any]:

@@ -307,11 +307,11 @@ def _slider(names: list[str], y: float, colours: Palette) -> dict[str, Any]:
 def _buttons(y: float, colours: Palette) -> dict[str, Any]:
     """Play and pause; ``y`` is their upper edge."""
     play = {
-        "label": "▶ Play",
+        "label": "▶  Play",
         "method": "animate",
         "args": [None, _animation(FRAME_MILLISECONDS, fromcurrent=True)],
     }
-    pause = {"label": "❚❚", "method": "animate", "args": [[None], _animation(0)]}
+    pause = {"label": "❚❚  Pause", "method": "animate", "args": [[None], _animation(0)]}
 
     return {
         "type": "buttons",
@@ -324,8 +324,9 @@ def _buttons(y: float, colours: Palette) -> dict[str, Any]:
         "yanchor": "top",
         "pad": {"l": 0, "t": 4},
         "bgcolor": colours.surface,
-        "bordercolor": colours.muted,
-        "font": {"size": 13, "color": colours.text},
+        "bordercolor": colours.faint,
+        "borderwidth": 1,
+        "font": {"size": 14, "color": colours.text},
     }
 
 

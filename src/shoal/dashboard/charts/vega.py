@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from shoal.dashboard.charts.vega_domains import with_domains
 from shoal.presentation.palette import MARGINS, Palette
 
 # A chart, or a part of one, in Vega-Lite's own terms.
@@ -87,7 +88,7 @@ def vega_chart(
         The specification. ``usermeta`` holds what the page needs and Vega does not: height,
         ``fit``, and the legend, as HTML and as its entries.
     """
-    return {
+    chart = {
         "width": "container",
         **_size(height, fit),
         "background": "transparent",
@@ -101,6 +102,7 @@ def vega_chart(
         "layer": list(layers),
         **properties,
     }
+    return with_domains(chart)
 
 
 def _size(height: int, fit: bool) -> Spec:

@@ -134,6 +134,12 @@ _TEMPLATE = """
   button.plain {
     all: unset; cursor: pointer; padding: .3rem .8rem; border-radius: 8px;
     border: 1px solid light-dark(#c9d4d9, #3a4b54);
+  .save-svg { display: inline-flex; align-items: center; gap: .15rem; font-size: .72rem; }
+  /* Play and pause of Plotly, as the page's own buttons. */
+  .updatemenu-button { cursor: pointer; }
+  .updatemenu-item-rect { rx: 8px; ry: 8px; }
+  .updatemenu-button:hover .updatemenu-item-rect {
+    stroke: #0a86b8 !important; fill: light-dark(#f0f7fa, #1a2a33) !important;
   }
 
   .brand b {
@@ -296,17 +302,19 @@ _TEMPLATE = """
     white-space: nowrap; color: inherit; text-decoration: none;
   }
   details.chosen a:hover { text-decoration: underline; }
-  .st-key-runs { gap: .5rem; }
-  .st-key-runs [class*="st-key-run-"] { border-radius: 10px; padding: .65rem .9rem; }
-  .st-key-runs [data-testid="stVerticalBlock"] { gap: .25rem; }
-  .st-key-runs [data-testid="stPageLink"] a { padding: 0; }
-  .st-key-runs [data-testid="stPageLink"] p { font-size: 1.02rem; }
-  .st-key-runs code {
-    font: inherit; color: inherit !important; background: none; padding: 0; display: block;
-    overflow: hidden; text-overflow: ellipsis; white-space: nowrap;
+  .st-key-active { gap: .5rem; }
+  .st-key-active [class*="st-key-run-"] { border-radius: 10px; padding: .65rem .9rem; }
+  .st-key-active [data-testid="stVerticalBlock"] { gap: .25rem; }
+  .st-key-active [data-testid="stPageLink"] a { padding: 0; }
+  .st-key-active [data-testid="stPageLink"] p { font-size: 1.02rem; }
+  :is(.st-key-active, .st-key-chosen-runs, [class*="st-key-group-"]) code {
+    font: inherit; color: inherit !important; background: none; padding: 0;
   }
-  .st-key-runs [data-testid="stButton"] p { white-space: nowrap; }
-  .st-key-runs [data-testid="stButton"] button { padding: .3rem .7rem; min-height: 0; }
+  .st-key-active code {
+    display: block; overflow: hidden; text-overflow: ellipsis; white-space: nowrap;
+  }
+  .st-key-active [data-testid="stButton"] p { white-space: nowrap; }
+  .st-key-active [data-testid="stButton"] button { padding: .3rem .7rem; min-height: 0; }
 
   /* Points stand beside their questions, and not in half of the page. */
   [class*="st-key-grid-scorecard"] :is(td, th):first-child { width: 4rem; }

@@ -75,7 +75,7 @@ def genome_card(
     ends
         Inputs and outputs of the networks; None: they go without saying.
     """
-    st.subheader("Best PSO Parameters", anchor=False)
+    st.header("Best PSO Parameters", anchor=False)
     if best is None:
         st.caption("They appear with the first generation.")
         return
@@ -193,7 +193,7 @@ def scores_card(summary: Summary) -> None:
     if champion is None:
         return
     with st.container(border=True, key="scores"):
-        st.subheader("Scores of the champion", anchor=False)
+        st.header("Scores of the champion", anchor=False)
         run = summary.run
         heads = problem_words(run).heads
         st.html(scores_html(champion, summary.competing_runs, heads, run.kind))

@@ -24,7 +24,7 @@ _STOPPABLE = ("running", "queued", "paused", "interrupted")
 _REFUSED = "refused"
 
 
-def run_controls(run: RunView, supervised: bool) -> None:
+def run_controls(run: RunView, supervised: bool, place: str = "") -> None:
     """The two buttons that fit the run's state.
 
     Parameters
@@ -34,22 +34,24 @@ def run_controls(run: RunView, supervised: bool) -> None:
     supervised
         Whether a supervisor attends to it. A queued run that none attends to can be resumed, which
         starts one.
+    place
+        What tells these buttons from others of the same run on the page.
     """
     unattended = run.state == "queued" and not supervised
     if run.state in _RESUMABLE or unattended:
-        _button(run, "resume", "Resume", ":material/play_arrow:", None)
+        _button(run, place, "resume", "Resume", ":material/play_arrow:", None)
     elif run.state == "finished":
         why = "A finished run has spent its budget. Continue it with a larger one."
-        _button(run, "resume", "Resume", ":material/play_arrow:", why)
+        _button(run, place, "resume", "Resume", ":material/play_arrow:", why)
     else:
         pending = _pending_text(run, "pause") or _pending_text(run, "stop")
-        _button(run, "pause", "Pause", ":material/pause:", pending)
+        _button(run, place, "pause", "Pause", ":material/pause:", pending)
 
     if run.state in _STOPPABLE:
-        _button(run, "stop", "Stop", ":material/stop:", _pending_text(run, "stop"))
+        _button(run, place, "stop", "Stop", ":material/stop:", _pending_text(run, "stop"))
     else:
         why = f"The run is {run.state}: there is nothing to stop."
-        _button(run, "stop", "Stop", ":material/stop:", why)
+        _button(run, place, "stop", "Stop", ":material/stop:", why)
 
 
 def show_refusal(run: RunView) -> None:
@@ -70,7 +72,9 @@ def _pending_text(run: RunView, kind: str) -> str | None:
     return None
 
 
-def _button(run: RunView, kind: CommandKind, label: str, icon: str, obstacle: str | None) -> None:
+def _button(
+    run: RunView, place: str, kind: CommandKind, label: str, icon: str, obstacle: str | None
+) -> None:
     """A button for a command; disabled where an ``obstacle`` says why."""
     # What a viewer may not do comes before what nobody can do now.
     obstacle = permission_hint() or obstacle
@@ -78,7 +82,7 @@ def _button(run: RunView, kind: CommandKind, label: str, icon: str, obstacle: st
 
     st.button(
         label,
-        key=f"{kind}-{run.id}",
+        key=f"{place}{kind}-{run.id}",
         icon=icon,
         type="primary" if is_primary else "secondary",
         disabled=obstacle is not None,

@@ -226,7 +226,7 @@ def _best_genomes(run: RunView) -> list[Genome]:
 
 
 def _draw_alarms(run: RunView, alarms: list[BoundAlarm]) -> None:
-    st.subheader("The best lie on a bound", anchor=False)
+    st.header("The best lie on a bound", anchor=False)
     st.caption("A better genome may lie beyond it, where this search was not allowed to look.")
     for alarm in alarms:
         _draw_alarm(run, alarm)
@@ -264,16 +264,39 @@ def _draw_alarm(run: RunView, alarm: BoundAlarm) -> None:
 
 
 def _draw_importance(analysis: Analysis) -> None:
-    st.subheader("Importance of each gene", anchor=False)
+    st.header("Importance of each gene", anchor=False)
     found = analysis.importances
     if isinstance(found, AnalysisError):
         error_box(found)
         return
 
-    colour = "orange" if "do not trust" in found.trust else "green"
-    st.markdown(f":{colour}-badge[R² {found.r2.mean:.2f}] {found.trust}")
-    st.html(importance_bars_html(found))
+    if found.means_something:
+        st.markdown(f":green-badge[R² {found.r2.mean:.2f}] {found.trust}")
+        _draw_bars(found)
+        return
 
+    st.markdown(f":orange-badge[R² {found.r2.mean:.2f}] {_too_few_text(found)}")
+    with on_demand("The bars all the same", ":material/bar_chart:", "bars") as wanted:
+        if wanted:
+            _draw_bars(found)
+
+
+def _too_few_text(found: Importances) -> str:
+    """Why there are no bars, and what would be enough."""
+    text = (
+        f"These {found.genomes:,} genomes do not show which gene matters: a model of them explains "
+        f"{100 * max(0.0, found.r2.mean):.0f} % of what it has not seen."
+    )
+    if found.enough is None:
+        return f"{text} How many would be enough cannot be said yet."
+    return (
+        f"{text} About {found.enough:,} would probably be enough; let the search go on, or raise "
+        "its generations or population."
+    )
+
+
+def _draw_bars(found: Importances) -> None:
+    st.html(importance_bars_html(found))
     notes = [
         f"By how {_amount_words(found.metric)} predictions of the {found.metric.word} get worse "
         "when a gene is shuffled, on genomes that the model has not seen. A bar is the mean, its "
@@ -299,7 +322,7 @@ def _amount_words(metric: Metric) -> str:
 
 
 def _draw_slices(run: RunView, trained: int, analysis: Analysis) -> None:
-    st.subheader("One gene at a time", anchor=False)
+    st.header("One gene at a time", anchor=False)
     chosen = _chosen_genes(run, analysis)
     # All slices together draw no more dots than one alone would.
     most = MOST_DOTS // max(1, len(chosen))

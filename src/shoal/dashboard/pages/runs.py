@@ -1,59 +1,121 @@
-"""The page Runs: what each run is doing, how good it is, and what can be done with it."""
+"""The page Runs: what is worked on, and all runs in a table that is searched, sorted and grouped.
+
+What the table shows stands in the address: the keys of the fields are its parameters.
+"""
 
 from __future__ import annotations
 
-import time
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
 
+import pandas as pd
 import streamlit as st
 
-from shoal.analysis.progress import elapsed
-from shoal.analysis.summary import Best, Summary
-from shoal.dashboard.components.auto_refresh import auto_refresh
-from shoal.dashboard.components.run_controls import run_controls, show_refusal
-from shoal.dashboard.components.run_text import state_html
-from shoal.dashboard.error_box import error_box
-from shoal.dashboard.routing import entered, go, link, parameter
-from shoal.dashboard.session.commands import command_key, command_service, permission_hint
-from shoal.dashboard.session.queries import run_here, store, summary
-from shoal.errors import ShoalError
+from shoal.analysis.run_list import (
+    SORTS,
+    STATES,
+    RunFilter,
+    matching,
+    ordered,
+    tables_of,
+    tags_of,
+)
+from shoal.dashboard.charts.scores import column_title, score_format
+from shoal.dashboard.components.active_runs import active_runs
+from shoal.dashboard.components.run_panel import run_panel
+from shoal.dashboard.components.run_text import state_word
+from shoal.dashboard.routing import address, go, link, parameter
+from shoal.dashboard.session.queries import best_half, store
 from shoal.objectives.registry import Metric
 from shoal.presentation.formatting import (
     duration,
-    escaped,
-    half_width,
-    moment,
-    phase_text,
+    metric_heading,
     quoted,
     score_text,
-    spread_text,
-    time_left_text,
+    score_with_spread,
 )
-from shoal.settings.search_settings import SearchSettings
-from shoal.store import ACTIVE, RunView
+from shoal.store import RunEntry, RunView
 
-# Runs that are shown until more are asked for, and by how much the list then grows.
-NEWEST = 20
-_GROWTH = 3
+# Rows of a page of the table.
+ROWS = 50
+# The parameter of the address that says which page of the table is shown, from 1.
+_PAGE = "page"
 
-REST_SECONDS = 5.0
+# Pixels: a row of the table, and what frames it.
+_ROW_HEIGHT = 35
+_FRAME_HEIGHT = 3
+# Rows that are seen at once, so that what can be done with them stands near: of one table, and of
+# each of several.
+_SEEN = 14
+_SEEN_OF_GROUP = 6
 
-# The parameter of the address that names the run whose further commands are open.
-_MANAGED = "run"
+# The columns that can be chosen, in their order: what each shows of a run. The best score and the
+# number, which is always there, are made apart.
+_COLUMNS: dict[str, Callable[[RunView], Any]] = {
+    "Name": lambda run: run.name,
+    "State": state_word,
+    "Best": lambda run: run.best_score,
+    "Table": lambda run: run.dataset,
+    "Started": lambda run: run.created,
+    "Duration": lambda run: duration(run.seconds),
+    "Tags": lambda run: list(run.tags),
+    "Note": lambda run: run.note,
+    "Generations": lambda run: f"{run.generations:,} of {run.settings.generations:,}",
+    "Trainings": lambda run: run.evaluations,
+    "Metric": lambda run: run.metric.label,
+    "Preset": lambda run: run.settings.preset,
+    "Sampler": lambda run: run.settings.sampler,
+    "Seed": lambda run: str(run.seed),
+}
+_USUAL = ["Name", "State", "Best", "Table", "Started", "Duration", "Tags"]
+_SORT_WORDS = {
+    "run": "Newest",
+    "name": "Name",
+    "state": "State",
+    "best": "Best score",
+    "table": "Table",
+    "trainings": "Trainings",
+    "time": "Duration",
+    "started": "Started",
+    "tags": "Tags",
+}
 
-# Key of Streamlit's session state.
-_SHOWN = "runs_shown"
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    """How the table shows the runs that it shows.
+
+    Attributes
+    ----------
+    sort
+        One of `SORTS`.
+    reverse
+        Whether it is sorted the other way round.
+    columns
+        Names of `_COLUMNS`.
+    grouped
+        Whether runs on one table stand together.
+    """
+
+    sort: str
+    reverse: bool
+    columns: tuple[str, ...]
+    grouped: bool
 
 
 def page() -> None:
-    """The list of runs, and a dialog for commands that need a second thought."""
+    """What is worked on, the table, and what can be done with the rows that are chosen."""
     left, right = st.columns([3, 1], vertical_alignment="center")
     left.title("Runs", anchor=False)
     with right.container(horizontal=True, horizontal_alignment="right"):
         if st.button("New run", type="primary", icon=":material/add:", key="new"):
             go("new")
 
-    count = store().run_count()
-    if not count:
+    entries = store().run_entries()
+    if not entries:
         st.markdown("**There is no run yet.**")
         st.caption(
             "A run is one search: a table, settings, a budget. The bundled Concrete data need "
@@ -62,234 +124,213 @@ def page() -> None:
         link("new", "Start your first run", icon=":material/arrow_forward:")
         return
 
-    if parameter(_MANAGED) is not None:
-        _manage(run_here())
-
-    shown = st.session_state.setdefault(_SHOWN, NEWEST)
-    active = any(run.state in ACTIVE for run in store().runs(limit=shown))
-    auto_refresh(_list, shown, active, usual=1.0 if active else REST_SECONDS)
-    if count > shown:
-        st.button(f"Show more of {count:,}", key="more", on_click=_show_more)
-
-
-def _show_more() -> None:
-    st.session_state[_SHOWN] *= _GROWTH
-
-
-def _list(shown: int, active: bool) -> None:
-    """Draw the newest runs. ``active`` is whether any was active when the page was drawn."""
-    runs = store().runs(limit=shown)
-    if any(run.state in ACTIVE for run in runs) != active:
-        # The page refreshes at another pace now.
-        st.rerun()
-
-    now = time.time()
-    zone = st.context.timezone
-    supervisors = store().supervisors()
-    with st.container(key="runs"):
-        for run in runs:
-            is_awaited = any(supervisor.scope in (None, run.id) for supervisor in supervisors)
-            supervised = run.state == "running" or is_awaited
-            with st.container(key=f"run-{run.id}", border=True):
-                _row(run, supervised, now, zone)
-
-
-def _row(run: RunView, supervised: bool, now: float, zone: str | None) -> None:
-    """One run: its name and state, its best, its progress, its buttons."""
-    try:
-        recorded = summary(run)
-    except ShoalError:
-        # The run was deleted meanwhile.
+    active_runs()
+    wanted, view = _controls(entries)
+    listed = ordered(matching(entries, wanted), view.sort, reverse=view.reverse)
+    if view.grouped:
+        # The groups in the order in which their first runs come.
+        places = {name: place for place, name in enumerate(dict.fromkeys(_tables(listed)))}
+        listed.sort(key=lambda entry: places[entry.dataset])
+    if not listed:
+        st.caption(_nothing_text(entries, wanted))
         return
 
-    name, best, pace, buttons = st.columns(
-        [1.6, 1.9, 2, 2.9], vertical_alignment="center", gap="small"
-    )
-    with name:
-        _name(run)
-    with best:
-        _best(run, recorded.best)
-    with pace:
-        done = f"{run.generations:,} of {run.settings.generations:,} generations"
-        if run.state == "running":
-            done = f"{done} · {phase_text(recorded.progress.phase)}"
-        st.progress(recorded.progress.share, text=f":small[{done}]")
-        st.caption(_time_text(recorded, now, zone))
-    with buttons.container(horizontal=True, horizontal_alignment="right", gap="small"):
-        run_controls(run, supervised)
-        more = "Continue with more, duplicate, delete"
-        if st.button("More", key=f"manage-{run.id}", icon=":material/more_horiz:", help=more):
-            st.query_params[_MANAGED] = str(run.id)
-            # The dialog belongs to the page, which does not refresh, and not to this list.
-            st.rerun()
-
-    show_refusal(run)
-    if run.error:
-        st.text(run.error)
-
-
-def _name(run: RunView) -> None:
-    box = st.container(
-        horizontal=True, gap="small", vertical_alignment="center", key=f"name-{run.id}"
-    )
-    with box:
-        link("live", f"**Run {run.id}**", run=run.id)
-        st.html(state_html(run), width="content")
-    st.markdown(f":small[{quoted(run.name)}]")
-
-
-def _best(run: RunView, best: Best | None) -> None:
-    trainings = f"{run.evaluations:,} trainings"
-    if best is None:
-        st.markdown(f"**{score_text(run.best_score, run.metric)}** :small[]")
-        st.caption(trainings)
-        return
-    half = spread_text(half_width(best.ci95), run.metric)
-    st.markdown(f"**{score_text(best.score, run.metric)}** :small[{half}]")
-    st.caption(f"{_score_words(run.metric)}best of {trainings}")
-
-
-def _score_words(metric: Metric) -> str:
-    """What a score is, before other words; nothing for accuracies, whose unit says it."""
-    if metric.is_accuracy:
-        return ""
-    return f"{escaped(metric.unit or metric.word)}, "
-
-
-def _time_text(summary: Summary, now: float, zone: str | None) -> str:
-    """When the run ended or was queued; of a running one, its heartbeat and the time left."""
-    run = summary.run
-    if run.state == "running":
-        heartbeat = f"heartbeat {duration(run.heartbeat_age or 0.0)} ago"
-        left = time_left_text(run, summary.progress)
-        return f"{heartbeat} · {left or duration(elapsed(run)) + ' gone'}"
-
-    if run.ended:
-        when = f"ended {moment(run.ended, zone, now)}"
+    shown = _page_of(listed)
+    chosen = _groups(shown, listed, view)
+    if chosen:
+        run_panel(chosen, tags_of(entries))
     else:
-        when = f"queued {moment(run.created, zone, now)}"
-    return f"{when} · {duration(run.seconds)} of training"
+        st.caption("Choose rows by the boxes on their left, to compare, tag or manage them.")
 
 
-def _close() -> None:
-    st.query_params.pop(_MANAGED, None)
+def _tables(entries: Sequence[RunEntry]) -> list[str]:
+    return [entry.dataset for entry in entries]
 
 
-def _manage(run: RunView) -> None:
-    """Open the dialog; not after a reload or the way back, since nobody asked for it then."""
-    if entered():
-        _close()
-        return
-    st.dialog(f"Run {run.id}", on_dismiss=_close)(_dialog)(run.id)
-
-
-def _dialog(run_id: int) -> None:
-    try:
-        run = store().run(run_id)
-    except ShoalError as error:
-        error_box(error)
-        return
-
-    st.text(run.name)
-    carry_on, copy, remove = st.tabs(["Continue with more", "Duplicate", "Delete"])
-    with carry_on:
-        _continue(run)
-    with copy:
-        st.caption(
-            f"A new run with the same {run.kind} and settings, all of which can be changed before "
-            "it starts."
+def _controls(entries: Sequence[RunEntry]) -> tuple[RunFilter, _View]:
+    """The fields above the table."""
+    with st.container(key="filters", horizontal=True, vertical_alignment="bottom", gap="small"):
+        text = st.text_input(
+            "Search", key="q", type="search", placeholder="Name, note, number", bind="query-params"
         )
-        if st.button("Duplicate", icon=":material/content_copy:", key=f"duplicate-{run.id}"):
-            go("new", like=run.id)
-    with remove:
-        _delete(run)
-
-
-def _continue(run: RunView) -> None:
-    """Larger budgets for a run that does not train now."""
-    if run.state == "running":
-        st.caption("It is running. Pause it first, or let it finish.")
-        return
-
-    note = "It goes on where it is."
-    if run.settings.max_seconds is None:
-        note = (
-            "It goes on where it is, with the result of a run that had this budget from the start."
+        state = _choice("State", "state", STATES)
+        table = _choice("Table", "table", tables_of(entries))
+        tag = _choice("Tag", "tag", tags_of(entries))
+        sort = st.selectbox(
+            "Sort by",
+            list(SORTS),
+            key="sort",
+            format_func=_SORT_WORDS.__getitem__,
+            bind="query-params",
         )
-    st.caption(note)
+        with st.popover("View", icon=":material/tune:"):
+            reverse = st.toggle("The other way round", key="reverse", bind="query-params")
+            grouped = st.toggle("Group by table", key="grouped", bind="query-params")
+            archived = st.toggle("Show archived runs", key="archived", bind="query-params")
+            columns = st.multiselect(
+                "Columns", list(_COLUMNS), _USUAL, key="columns", bind="query-params"
+            )
 
-    with st.form(f"continue-{run.id}", border=False):
-        larger = _larger_budgets(run.settings)
-        hint = permission_hint()
-        pressed = st.form_submit_button(
-            "Continue",
-            type="primary",
-            icon=":material/play_arrow:",
-            disabled=hint is not None,
-            help=hint,
-        )
-        if not pressed:
-            return
-        try:
-            command_service().resume(run.id, larger, command_key(run, "resume"))
-        except ShoalError as error:
-            error_box(error)
-            return
-        go("live", run=run.id)
+    wanted = RunFilter(text or "", state, tag, table, archived)
+    # In the order of the table, whatever the order of choosing.
+    names = tuple(name for name in _COLUMNS if name in columns)
+    return wanted, _View(sort or "run", reverse, names, grouped)
 
 
-def _larger_budgets(settings: SearchSettings) -> dict[str, float]:
-    """Fields for the budgets that the run has; those that were raised, by their names."""
-    now = settings.generations
-    budgets: dict[str, float] = {"generations": now}
-    wanted: dict[str, float] = {
-        "generations": st.number_input("Generations in all", now, 1_000_000, now + 10)
-    }
-
-    if settings.evaluations is not None:
-        budgets["evaluations"] = settings.evaluations
-        wanted["evaluations"] = st.number_input(
-            "Trainings in all", settings.evaluations, None, 2 * settings.evaluations
-        )
-
-    if settings.max_seconds is not None:
-        budgets["max_seconds"] = settings.max_seconds
-        wanted["max_seconds"] = st.number_input(
-            "Seconds in all", settings.max_seconds, None, 2 * settings.max_seconds
-        )
-
-    return {name: value for name, value in wanted.items() if value > budgets[name]}
-
-
-def _delete(run: RunView) -> None:
-    """The removal of a run, which has to be typed."""
-    if run.state == "running":
-        st.caption("It is running. Stop it first; that keeps everything.")
-        return
-
-    st.caption(
-        f"This removes its {run.evaluations:,} trainings and all that they found for ever. "
-        "Stopping a run, or leaving it, never does."
+def _choice(label: str, key: str, options: Sequence[str]) -> str | None:
+    """A field that chooses one of some texts, or none."""
+    chosen: str | None = st.selectbox(
+        label, list(options), index=None, key=key, placeholder="Any", bind="query-params"
     )
-    with st.form(f"delete-{run.id}", border=False):
-        word = f"delete {run.id}"
-        typed = st.text_input(f"Type “{word}” to confirm")
-        hint = permission_hint()
-        pressed = st.form_submit_button(
-            "Delete for ever",
-            icon=":material/delete_forever:",
-            disabled=hint is not None,
-            help=hint,
+    return chosen
+
+
+def _nothing_text(entries: Sequence[RunEntry], wanted: RunFilter) -> str:
+    hidden = sum(entry.archived is not None for entry in entries)
+    text = f"None of {len(entries):,} runs is like that."
+    if hidden and not wanted.archived:
+        text += f" {hidden:,} of them are archived; *View* shows them."
+    return text
+
+
+def _page_of(listed: list[RunEntry]) -> list[RunEntry]:
+    """The runs of the page that the address names, with the means to turn pages."""
+    last = (len(listed) - 1) // ROWS + 1
+    named = parameter(_PAGE) or "1"
+    number = min(max(int(named), 1), last) if named.isdecimal() else 1
+    first = (number - 1) * ROWS
+    shown = listed[first : first + ROWS]
+    if last == 1:
+        st.caption(f"{len(listed):,} runs" if len(listed) > 1 else "1 run")
+        return shown
+
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="pages"):
+        st.caption(f"{first + 1:,} to {first + len(shown):,} of {len(listed):,} runs")
+        for label, icon, target in (
+            ("Previous", ":material/chevron_left:", number - 1),
+            ("Next", ":material/chevron_right:", number + 1),
+        ):
+            st.button(
+                label,
+                icon=icon,
+                key=f"page-{label}",
+                disabled=not 1 <= target <= last,
+                on_click=_turn_to,
+                args=(target,),
+            )
+    return shown
+
+
+def _turn_to(number: int) -> None:
+    st.query_params[_PAGE] = str(number)
+
+
+def _groups(shown: Sequence[RunEntry], listed: Sequence[RunEntry], view: _View) -> list[RunView]:
+    """Draw the table, or one for each group; the chosen runs."""
+    views = {run.id: run for run in store().runs_of(entry.id for entry in shown)}
+    if not view.grouped:
+        return _table([views[entry.id] for entry in shown if entry.id in views], view)
+
+    chosen = []
+    groups = groupby(shown, key=lambda entry: entry.dataset)
+    for place, (name, group) in enumerate(groups):
+        everything = [entry for entry in listed if entry.dataset == name]
+        with st.container(key=f"group-{place}"):
+            st.markdown(f"**{quoted(name)}** :small[{_group_text(everything)}]")
+        chosen += _table([views[entry.id] for entry in group if entry.id in views], view)
+    return chosen
+
+
+def _group_text(runs: Sequence[RunEntry]) -> str:
+    """How many runs a group has, and its best score where all have one metric."""
+    text = f"{len(runs):,} runs" if len(runs) > 1 else "1 run"
+    best = ordered(runs, "best")[0]
+    if len({run.metric for run in runs}) == 1 and best.best_score is not None:
+        text += f" · best {score_text(best.best_score, best.metric)} (run {best.id})"
+    return text
+
+
+def _table(runs: Sequence[RunView], view: _View) -> list[RunView]:
+    """Draw a table of runs; those that are chosen in it."""
+    if not runs:
+        return []
+    metrics = {run.metric for run in runs if run.best_score is not None}
+    metric = next(iter(metrics)) if len(metrics) == 1 else None
+    frame = _frame(runs, view, metric)
+    # Another list is another table: what was chosen in one says nothing of another.
+    numbers = ",".join(str(run.id) for run in runs)
+    digest = hashlib.sha256(numbers.encode()).hexdigest()[:12]
+    seen = min(len(runs), _SEEN_OF_GROUP if view.grouped else _SEEN)
+    event = st.dataframe(
+        frame,
+        hide_index=True,
+        height=_ROW_HEIGHT * (seen + 1) + _FRAME_HEIGHT,
+        row_height=_ROW_HEIGHT,
+        placeholder="",
+        column_config=_column_config(metric),
+        on_select="rerun",
+        selection_mode="multi-row",
+        key=f"runs-{digest}",
+        alt="Runs",
+    )
+    return [runs[row] for row in event.selection.rows if row < len(runs)]
+
+
+def _frame(runs: Sequence[RunView], view: _View, metric: Metric | None) -> pd.DataFrame:
+    columns: dict[str, Any] = {"Run": [address("live", run=run.id) for run in runs]}
+    for name in view.columns:
+        columns[name] = [_COLUMNS[name](run) for run in runs]
+
+    if "Best" in columns:
+        halves = [best_half(run) for run in runs]
+        if metric is None:
+            scores = []
+            for run, half in zip(runs, halves, strict=True):
+                scores.append(_score_of_its_metric(run, half))
+            columns["Best"] = scores
+        else:
+            # Beside each other, whatever the order of the columns after them.
+            before = list(columns)
+            values = {**columns, "±": pd.array(halves, dtype="Float64")}
+            before.insert(before.index("Best") + 1, "±")
+            columns = {name: values[name] for name in before}
+            columns["Best"] = pd.array(columns["Best"], dtype="Float64")
+    if "Started" in columns:
+        columns["Started"] = pd.to_datetime(columns["Started"], unit="s", utc=True)
+    return pd.DataFrame(columns)
+
+
+def _score_of_its_metric(run: RunView, half: float | None) -> str:
+    """A score among those of other metrics."""
+    if run.best_score is None:
+        return ""
+    text = score_with_spread(run.best_score, half, run.metric)
+    if run.metric.unit == "%":
+        return text
+    return f"{text} {metric_heading(run.metric)}"
+
+
+def _column_config(metric: Metric | None) -> dict[str, Any]:
+    """How the table's columns are shown."""
+    column = st.column_config
+    config: dict[str, Any] = {
+        "Run": column.LinkColumn(display_text=r"run=(\d+)", pinned=True, width=60),
+        "Name": column.TextColumn(width=170),
+        "State": column.TextColumn(width=95),
+        "Started": column.DatetimeColumn(
+            format="YYYY-MM-DD HH:mm", timezone=st.context.timezone, width=135
+        ),
+        "Duration": column.TextColumn(width=95),
+        "Tags": column.ListColumn(width="medium"),
+        "Trainings": column.NumberColumn(format="localized"),
+    }
+    if metric is not None:
+        form = f"%{score_format(metric)}"
+        title = column_title("Best", metric)
+        if metric.unit != "%":
+            title = f"Best {metric.word}"
+        config["Best"] = column.NumberColumn(title, format=form, width=90)
+        config["±"] = column.NumberColumn(
+            format=form, width=55, help="Half of the width of the 95 % interval"
         )
-        if not pressed:
-            return
-        if typed.strip().lower() != word:
-            error_box(f"Nothing was deleted: “{word}” was not what you typed.")
-            return
-        try:
-            command_service().delete(run.id)
-        except ShoalError as error:
-            error_box(error)
-            return
-        _close()
-        st.rerun()
+    return config

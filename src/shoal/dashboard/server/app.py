@@ -16,6 +16,7 @@ from shoal.dashboard.routing import FRONT, PLACES, Place, address, arrive, build
 from shoal.dashboard.session import current_user
 from shoal.dashboard.session.queries import store
 from shoal.errors import ShoalError
+from shoal.presentation.formatting import shortened
 from shoal.store import RunView
 
 # The side bar has three groups of links: the first pages, those of the chosen run, and the rest.
@@ -24,6 +25,8 @@ _TOP = PLACES[:3]
 _OF_A_RUN = [place for place in PLACES if place.of_run and place.name != "evaluation"]
 _BOTTOM = [place for place in PLACES[3:] if not place.of_run]
 
+# Characters of a run's name in the title of a tab.
+_LONGEST_TITLE = 60
 # Runs to choose from in the side bar. The page Runs has all of them.
 NEWEST = 50
 
@@ -37,13 +40,15 @@ def main() -> None:
     page = st.navigation(list(pages.values()), position="hidden")
     here = page.url_path or FRONT.name
     arrive(here)
+    place = next((place for place in PLACES if place.name == here), FRONT)
 
     try:
-        runs = store().runs(limit=NEWEST)
+        runs = store().runs(limit=NEWEST, archived=False)
     except ShoalError as error:
         error_box(error)
         return
 
+    st.set_page_config(page_title=_title(place, runs))
     with st.sidebar:
         _sidebar(runs, here)
         current_user.user_badge(identity)
@@ -54,6 +59,30 @@ def main() -> None:
         with st.container(key="footer"):
             # The store's URL shows no password.
             st.text(f"Shoal {_version()}  ·  {store().path or store().url}")
+
+
+def _title(place: Place, runs: Sequence[RunView]) -> str:
+    """What a browser's tab and a bookmark are called: page, run and program."""
+    parts = [place.title]
+    named = parameter("run")
+    if place.of_run and named is not None:
+        parts.append(_name_of(named, runs))
+    if place.name == "compare":
+        parts.append((parameter("runs") or "").replace(",", ", "))
+    known = [shortened(" ".join(part.split()), _LONGEST_TITLE) for part in parts if part]
+    return " · ".join([*known, "Shoal"])
+
+
+def _name_of(named: str, runs: Sequence[RunView]) -> str:
+    """A run's number and name; nothing for one that is not there."""
+    for run in runs:
+        if str(run.id) == named:
+            return f"{run.id} {run.name}"
+    try:
+        run = store().run(named)
+    except ShoalError:
+        return ""
+    return f"{run.id} {run.name}"
 
 
 def _sidebar(runs: list[RunView], here: str) -> None:

@@ -20,6 +20,7 @@ from starlette.responses import HTMLResponse
 from shoal.dashboard.components.css import CSS
 from shoal.dashboard.components.tour import tour_html
 from shoal.dashboard.routing import PLACES
+from shoal.dashboard.server.svg_button import SCRIPT
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
@@ -28,6 +29,7 @@ _STATIC = Path(streamlit.__file__).with_name("static")
 _SCRIPTS = _STATIC / "static" / "js"
 _OWN_SCRIPT = Path(__file__).with_name("page.js")
 _PATHS = {"/", *(f"/{place.name}" for place in PLACES)}
+_TITLES = {"": "Shoal"} | {place.name: f"{place.title} · Shoal" for place in PLACES}
 
 # Streamlit's elements of every page, by the names of their files, and those of each page beside.
 _EVERYWHERE = ("Html", "PageLink", "Spinner")
@@ -35,11 +37,13 @@ _EVERYWHERE = ("Html", "PageLink", "Spinner")
 # nobody uses, and not of a prefetch.
 _NOW_AND_THEN = ("Spinner", "Progress", "DownloadButton")
 _CHOICES = ("Autocomplete", "Selectbox", "Multiselect", "ButtonGroup")
+_RUNS = ("Button", "DataFrame", "Popover", "Progress", "TextInput", *_CHOICES)
 _ELEMENTS = {
-    "": ("Button", "Progress"),
-    "runs": ("Button", "Progress"),
+    "": _RUNS,
+    "runs": _RUNS,
     "live": ("ArrowVegaLiteChart", "Button", "Progress"),
     "champion": ("ArrowVegaLiteChart", "DownloadButton"),
+    "model": ("ArrowVegaLiteChart", "Slider", *_CHOICES),
     "evaluations": (
         "DataFrame",
         "Button",
@@ -121,10 +125,11 @@ def _document(place: str) -> str:
             links += _PREFETCH.format(name=name)
 
     text = _MODULE_PRELOADS.sub("", text)
-    text = text.replace("<title>Streamlit</title>", "<title>Shoal</title>")
+    # Until the script has said which run is shown.
+    text = text.replace("<title>Streamlit</title>", f"<title>{_TITLES[place]}</title>")
     script = f"<script>{_OWN_SCRIPT.read_text('utf-8')}</script>\n    "
     text = text.replace("<script", links + _KNOWN + script + "<script", 1)
-    return text.replace("</body>", CSS + tour_html() + "</body>", 1)
+    return text.replace("</body>", CSS + tour_html() + SCRIPT + "</body>", 1)
 
 
 def _files(elements: Iterable[str]) -> list[str]:

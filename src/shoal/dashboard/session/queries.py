@@ -6,6 +6,7 @@ shared by all visitors.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import pandas as pd
@@ -14,13 +15,14 @@ import streamlit as st
 from shoal.analysis.evaluation_table import EvaluationTable
 from shoal.analysis.progress import read_phase
 from shoal.analysis.simple_methods import ReferenceLine
-from shoal.analysis.summary import Summary, summarise
+from shoal.analysis.summary import Summary, best_interval, summarise
 from shoal.dashboard.charts.history import history_data
 from shoal.dashboard.error_box import error_box
 from shoal.dashboard.routing import link, parameter
 from shoal.errors import ShoalError
+from shoal.presentation.formatting import half_width
 from shoal.replay.simple_methods import SimpleMethods
-from shoal.store import RunView, Store, open_store
+from shoal.store import RunView, Store, SupervisorView, open_store
 
 
 @dataclass(frozen=True)
@@ -118,6 +120,16 @@ def evaluation_table(run_id: int) -> EvaluationTable:
     return _table(run_id).refresh()
 
 
+def is_attended(run: RunView, supervisors: Sequence[SupervisorView]) -> bool:
+    """Whether one of these supervisors works on a run, or will without being asked."""
+    return run.state == "running" or any(one.scope in (None, run.id) for one in supervisors)
+
+
+def best_half(run: RunView) -> float | None:
+    """Half of the width of the 95 % interval of a run's best score; None where there is none."""
+    return _best_half(run.id, run.generations, run.state, run)
+
+
 # Pages ask each second. The functions below are computed anew only when a generation was added or
 # the run's state changed: both are part of the cache's key.
 
@@ -131,6 +143,12 @@ def _simple_methods() -> SimpleMethods:
 def _summary(run_id: int, generations: int, state: str) -> Summary:
     del generations, state
     return summarise(store(), run_id)
+
+
+@st.cache_data(max_entries=20_000, show_spinner=False)
+def _best_half(run_id: int, generations: int, state: str, _run: RunView) -> float | None:
+    del run_id, generations, state
+    return half_width(best_interval(store(), _run))
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)

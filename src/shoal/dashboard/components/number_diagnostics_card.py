@@ -1,0 +1,60 @@
+"""How a model of numbers predicts the test rows: tiles, residuals, the error by range."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from shoal.analysis.number_diagnostics import NumberDiagnostics, TargetDiagnostics
+from shoal.dashboard.charts.number_diagnostics import ranges_chart
+from shoal.dashboard.charts.predictions import residuals_chart, residuals_data
+from shoal.dashboard.components.deferred_charts import chart
+from shoal.dashboard.components.html_table import html_table
+from shoal.dashboard.components.metric_tiles import metric_tiles
+from shoal.presentation.formatting import percent, quoted
+from shoal.replay.predictions import PartPredictions
+
+# Targets whose errors are drawn.
+MOST_TARGETS = 6
+
+
+def number_tiles(found: NumberDiagnostics) -> None:
+    """MAE, RMSE, R2 and accuracy of the ensemble; of several targets their table."""
+    if len(found.targets) > 1:
+        columns = dict.fromkeys(("MAE", "RMSE", "R²", "Accuracy"), ".4g")
+        names = {"target": "Target", "mae": "MAE", "rmse": "RMSE", "r2": "R²"}
+        table = found.to_frame().reset_index().rename(columns={**names, "accuracy": "Accuracy"})
+        html_table(table, "targets", columns)
+        return
+    metrics = found.targets[0].metrics
+    unit = "in the target's unit"
+    metric_tiles(
+        [
+            ("Mean absolute error", f"{metrics['mae']:.4g}", unit),
+            ("Root mean squared error", f"{metrics['rmse']:.4g}", unit),
+            ("R²", f"{metrics['r2']:.3f}", "the ensemble"),
+            ("Accuracy", percent(metrics["accuracy"]), "the ensemble"),
+        ]
+    )
+
+
+def errors_card(own: TargetDiagnostics, key: str, dark: bool) -> None:
+    """Residuals over predictions, and how wrong the model is by range of the target."""
+    with st.container(border=True, key=f"errors-{key}"):
+        st.header("Where it is wrong", anchor=False)
+        st.caption(f"Target {quoted(own.name)}, in its unit. An error is predicted - true.")
+        left, right = st.columns(2, gap="small")
+        with left:
+            parts = {"test": PartPredictions(own.target, own.predicted)}
+            figure = residuals_chart(residuals_data(parts), dark=dark)
+            chart(figure, f"residuals-{key}", "Residuals over predicted values")
+        with right:
+            alt = "The mean absolute error by range of the true value"
+            chart(ranges_chart(own, dark=dark), f"ranges-{key}", alt)
+        _draw_ranges(own, key)
+
+
+def _draw_ranges(own: TargetDiagnostics, key: str) -> None:
+    heads = {"from": "From", "to": "To", "rows": "Rows", "mae": "MAE", "rmse": "RMSE"}
+    shown = own.ranges.rename(columns={**heads, "mean_error": "Mean error"})
+    columns = {**dict.fromkeys(("From", "To", "MAE", "RMSE"), ".4g"), "Mean error": "+.3g"}
+    html_table(shown, f"ranges-{key}", {**columns, "Rows": ",d"})
