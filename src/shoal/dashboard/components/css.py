@@ -134,6 +134,7 @@ _TEMPLATE = """
   button.plain {
     all: unset; cursor: pointer; padding: .3rem .8rem; border-radius: 8px;
     border: 1px solid light-dark(#c9d4d9, #3a4b54);
+  }
   .save-svg { display: inline-flex; align-items: center; gap: .15rem; font-size: .72rem; }
   /* Play and pause of Plotly, as the page's own buttons. */
   .updatemenu-button { cursor: pointer; }

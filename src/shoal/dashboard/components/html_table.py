@@ -119,6 +119,9 @@ def _head_html(name: str, column: Column, is_number: bool) -> str:
     attributes = ""
     if is_number:
         attributes += _NUMBER_CLASS
+    # A column without a name has no head that a screen reader could read.
+    if not name.strip():
+        return f"<td{attributes}></td>"
     return f"<th{attributes}>{explained_html(name, column.help)}</th>"
 
 

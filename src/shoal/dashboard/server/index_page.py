@@ -36,6 +36,8 @@ _EVERYWHERE = ("Html", "PageLink", "Spinner")
 # What pages need now and then only, as while something trains. Browsers warn of a preload that
 # nobody uses, and not of a prefetch.
 _NOW_AND_THEN = ("Spinner", "Progress", "DownloadButton")
+# Elements that a page shows only after a computation of seconds.
+_LATER = {"model": ("ArrowVegaLiteChart",)}
 _CHOICES = ("Autocomplete", "Selectbox", "Multiselect", "ButtonGroup")
 _RUNS = ("Button", "DataFrame", "Popover", "Progress", "TextInput", *_CHOICES)
 _ELEMENTS = {
@@ -113,8 +115,9 @@ def _document(place: str) -> str:
 
     needed_first = _NAMED.findall(text)
     elements = _EVERYWHERE + _ELEMENTS.get(place, ())
-    always = [element for element in elements if element not in _NOW_AND_THEN]
-    now_and_then = [element for element in elements if element in _NOW_AND_THEN]
+    may_wait = _NOW_AND_THEN + _LATER.get(place, ())
+    always = [element for element in elements if element not in may_wait]
+    now_and_then = [element for element in elements if element in may_wait]
     needed = _with_imports([*needed_first, *_files(always)])
     links = ""
     for name in needed:
