@@ -134,7 +134,7 @@ def test_a_run_from_the_first_form_to_its_stop(page: Page, opened: Store, site: 
     for label in ("Best Accuracy", "Average Accuracy"):
         expect(metric(page, label)).to_have_text(re.compile(r"^-?\d+\.\d\d %$"))
     expect(metric(page, "Best Repeats")).to_have_text(re.compile(r"^\d+$"))
-    expect(page.get_by_role("heading", name="Best PSO Parameters")).to_be_visible()
+    expect(page.get_by_role("heading", name="Best swarm parameters")).to_be_visible()
     expect(page.locator("dl.genes")).to_contain_text("Swarm Size")
     page.get_by_text("Copy parameters").click()
     expect(page.get_by_test_id("stCode").first).to_contain_text("shoal.Genome(", timeout=SOON)

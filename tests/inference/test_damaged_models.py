@@ -326,6 +326,6 @@ def test_fields_of_other_kinds_are_not_read(kind: str, value: Any, tmp_path: Pat
     for column in columns:
         if column["kind"] == kind:
             strange = fields - {*column, "truth", "notation", "log_floor"}
-            column |= dict.fromkeys(strange, value)
+            column.update(dict.fromkeys(strange, value))
     folder = write(tmp_path / "m", description, weights)
     np.testing.assert_array_equal(predict(folder, ROWS).values, before)

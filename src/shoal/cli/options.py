@@ -308,7 +308,7 @@ TrainingSecondsOption = Annotated[
     float | None,
     typer.Option(
         help="End each training after this many seconds; "
-        "new results are then not reproducible to the bit",
+        "new results are then not reproducible bit for bit",
         rich_help_panel=_END,
     ),
 ]

@@ -161,7 +161,6 @@ def _say_scores(found: ClassDiagnostics, scores: pd.DataFrame, percent: int) -> 
 
 def _draw_classes(found: ClassDiagnostics, threshold: float | None) -> None:
     table = found.per_class(threshold).reset_index()
-    heads = {"class": "Class", "precision": "Precision", "recall": "Recall", "f1": "F1"}
-    shown = table.rename(columns={**heads, "support": "Rows"})
+    shown = table.set_axis(["Class", "Precision", "Recall", "F1", "Rows"], axis="columns")
     columns = {"Precision": ".1%", "Recall": ".1%", "F1": ".3f", "Rows": ",d"}
     html_table(shown, "classes", columns)

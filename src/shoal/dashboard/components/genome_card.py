@@ -1,6 +1,6 @@
 """The best genome, each value with its place between the bounds, ready to copy; and the scores.
 
-The cards *Best PSO Parameters* of the pages Live and Champion, and *Scores of the champion*. The
+The cards *Best swarm parameters* of the pages Live and Champion, and *Scores of the champion*. The
 HTML here holds numbers and names from our own tables only; it is escaped all the same.
 """
 
@@ -60,7 +60,7 @@ def genome_card(
     now: float,
     ends: tuple[int, int] | None = None,
 ) -> None:
-    """The card *Best PSO Parameters*.
+    """The card *Best swarm parameters*.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ def genome_card(
     ends
         Inputs and outputs of the networks; None: they go without saying.
     """
-    st.header("Best PSO Parameters", anchor=False)
+    st.header("Best swarm parameters", anchor=False)
     if best is None:
         st.caption("They appear with the first generation.")
         return

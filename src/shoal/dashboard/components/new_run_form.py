@@ -77,11 +77,11 @@ _BUDGET_FIELDS = {
         f"{field_help.ITERATIONS}; of the longest ones, where they differ",
     ),
     "repeats": _BudgetField(1, 1_000, f"{field_help.REPEATS}, each from another start"),
-    "seed": _BudgetField(0, 2**53 - 1, "the same seed gives the same result, to the bit"),
+    "seed": _BudgetField(0, 2**53 - 1, "the same seed gives exactly the same result"),
     "max_seconds": _BudgetField(
         1.0,
         1e9,
-        f"{field_help.MAX_SECONDS}; new results are then not reproducible to the bit",
+        f"{field_help.MAX_SECONDS}; new results are then not reproducible bit for bit",
         empty="no limit",
     ),
     "workers": _BudgetField(

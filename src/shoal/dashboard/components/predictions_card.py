@@ -93,7 +93,7 @@ def predictions_card(run: RunView, evaluation: Evaluation, dark: bool) -> None:
     revision = f"{training.run}-{training.genome}-{training.repeat}"
     rows_text = draw_predictions(predictions, dark, revision)
     if rows_text and predictions.same:
-        rows_text += " Its scores are those recorded, to the bit."
+        rows_text += " Its scores are exactly those recorded."
     if rows_text:
         st.markdown(f":small[{rows_text}]")
 

@@ -127,8 +127,11 @@ def _obstacles(comparison: Comparison) -> None:
 def _reservation(comparison: Comparison) -> str:
     metric = comparison.metric
     if metric is not None and metric.is_accuracy:
-        return "These accuracies do not compare: they are of other rows, or of something else."
-    return "These scores do not compare: they are of something else."
+        return (
+            "These accuracies cannot be compared: the runs differ in their rows or in what they "
+            "predict."
+        )
+    return "These scores cannot be compared: the runs differ in what they measure."
 
 
 def _curves(snapshots: list[RunSnapshot], metric: Metric | None) -> None:
@@ -205,12 +208,12 @@ def _test_text(runs: list[RunView]) -> str:
         return ""
     if all(run.is_table for run in runs):
         return (
-            "Test: rows that nobody had looked at; of single networks on average, and of their "
+            "Test: rows that the search did not use; of single networks on average, and of their "
             "ensemble."
         )
     return (
-        "Test: what nobody had looked at, rows or scenarios; of single networks on average, and of "
-        "what they give together."
+        "Test: rows or scenarios that the search did not use; of single networks on average, and "
+        "of what they give together."
     )
 
 

@@ -287,7 +287,7 @@ def _training(run: RunView, evaluations: list[Evaluation], chosen: Evaluation) -
             if wanted:
                 command = replay_command(store(), run.id, genome, repeat)
                 st.code(command, language="bash", wrap_lines=True)
-                st.caption("Trains it again, and says whether every score is the same to the bit.")
+                st.caption("Trains it again, and says whether every score is exactly the same.")
 
     if chosen.status == "failed":
         error_box(_failure(chosen, network=run.has_network))

@@ -137,7 +137,7 @@ def _queue(active: list[RunView]) -> None:
 
     rows = []
     for run in active:
-        workers = "one a core"
+        workers = "one per core"
         if run.settings.workers is not None:
             workers = str(run.settings.workers)
         rows.append(

@@ -49,6 +49,7 @@ _ELEMENTS = {
     "evaluations": (
         "DataFrame",
         "Button",
+        "Checkbox",
         "DownloadButton",
         "NumberInput",
         "Slider",
