@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import issparse
 
 from shoal.data.encoder import Encoder, RegressionTarget, fit_column
 from shoal.errors import DataError, ShoalWarning
@@ -41,7 +42,9 @@ def frame_to_encode(X: Any) -> pd.DataFrame | None:
     from shoal.data.other_tables import to_frame
 
     is_frame = isinstance(X, pd.DataFrame)
-    if not is_frame and not isinstance(X, Mapping) and not hasattr(X, "__arrow_c_stream__"):
+    # A sparse matrix may be a dict, of its places.
+    is_mapping = isinstance(X, Mapping) and not issparse(X)
+    if not is_frame and not is_mapping and not hasattr(X, "__arrow_c_stream__"):
         return None
     frame = to_frame(X)
     if frame is None:
