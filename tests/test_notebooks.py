@@ -69,7 +69,7 @@ def test_the_churn_notebook_ends_with_predictions(
     assert "a search would refuse it" in check
     assert "classification" in html_of(outputs["data"])
     assert "finished" in html_of(outputs["result"])
-    for figure in ("result.plot.history()", "result.plot.leaderboard()"):
+    for figure in ("result.plot.history()", "result.plot.leaderboard()", "result.plot.inputs()"):
         (shown,) = outputs[figure]
         assert any("vega" in kind or kind == "text/html" for kind in shown["data"])
 

@@ -373,7 +373,7 @@ def train(
         They name the random stream, as in a search: the same pair repeats a recorded training.
         ``repeat`` is at least 0 and below 2**32; with folds it also says which fold validates.
     threads
-        Share the swarm's particles, and change no bit of the result. None: one a core.
+        Share the swarm's particles, and change no bit of the result. None: one for each core.
     patience
         End earlier when the loss improved by less than 0.01 % over this number of iterations. None:
         never.

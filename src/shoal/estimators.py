@@ -45,8 +45,10 @@ from shoal.objectives.losses import Objective
 from shoal.problems.own_code import Own, find_given
 from shoal.problems.warm_start import find_start, start_weights, starting_genome
 from shoal.pso.engines import get_engine
-from shoal.pso.swarm import TrainingTask
+from shoal.pso.engines.base import TrainingResult
+from shoal.pso.swarm import SwarmState, TrainingTask
 from shoal.settings.start import StartFrom
+from shoal.system.progress_bar import progress_bar
 
 
 class TargetError(DataError, ValueError):
@@ -82,6 +84,7 @@ _WHOLE_NUMBERS = {
     "threads": _WholeNumber(1, 10_000),
     "patience": _WholeNumber(1, 100_000_000, may_be_none=True),
 }
+_VERBOSE = _WholeNumber(0, 1_000)
 _SEED = _WholeNumber(0, 2**63 - 1, may_be_none=True, or_else=", or a numpy.random.RandomState")
 
 
@@ -106,6 +109,7 @@ class _SwarmEstimator(BaseEstimator):  # type: ignore[misc]
         patience: int | None = None,
         random_state: int | np.random.RandomState | None = 0,
         threads: int = 1,
+        verbose: int = 0,
     ) -> None:
         self.genome = genome
         self.iterations = iterations
@@ -118,6 +122,7 @@ class _SwarmEstimator(BaseEstimator):  # type: ignore[misc]
         self.patience = patience
         self.random_state = random_state
         self.threads = threads
+        self.verbose = verbose
 
     def _train(self, x: NDArray[np.float64], rows: LearnedRows, table: _Table) -> Self:
         """Train on inputs (rows, columns) and what a loss and an objective see of the rows."""
@@ -165,7 +170,7 @@ class _SwarmEstimator(BaseEstimator):  # type: ignore[misc]
             )
             tasks.append(training)
 
-        results = get_engine("cpu", self.threads).train(tasks)
+        results = self._train_all(tasks)
         losses = [result.loss for result in results]
         if not np.isfinite(losses).all():
             raise SettingsError(
@@ -179,6 +184,20 @@ class _SwarmEstimator(BaseEstimator):  # type: ignore[misc]
         self.history_ = [result.history for result in results]
         self.n_iter_ = max(result.iterations for result in results)
         return self
+
+    def _train_all(self, tasks: list[TrainingTask]) -> list[TrainingResult]:
+        """Train the networks one after the other, with a bar where it is asked for."""
+        numbers = {id(task): number for number, task in enumerate(tasks)}
+        with progress_bar(bool(self.verbose)) as bar:
+
+            def show(task: TrainingTask, state: SwarmState) -> None:
+                if bar.is_due:
+                    number = numbers[id(task)]
+                    share = (number + state.iteration / task.iterations) / len(tasks)
+                    loss = f"loss {state.best_losses.min():.5g}"
+                    bar.show(share, f"network {number + 1} of {len(tasks)}, {loss}")
+
+            return get_engine("cpu", self.threads).train(tasks, show)
 
     def _chosen_genome(self, start: StartFrom | None) -> Genome:
         """The genome that is trained: the one given, or a default, with the output layer asked
@@ -242,6 +261,9 @@ class _SwarmEstimator(BaseEstimator):  # type: ignore[misc]
         """Raise SettingsError or GenomeError for a parameter that makes no training."""
         for name, allowed in _WHOLE_NUMBERS.items():
             _check_whole_number(name, getattr(self, name), allowed)
+        # As elsewhere in scikit-learn, True is 1.
+        if not isinstance(self.verbose, bool):
+            _check_whole_number("verbose", self.verbose, _VERBOSE)
         # The module stands for NumPy's own generator, as in scikit-learn.
         state: Any = self.random_state
         if state is not np.random and not isinstance(state, np.random.RandomState):
@@ -477,6 +499,9 @@ class SwarmRegressor(RegressorMixin, _SwarmEstimator):  # type: ignore[misc]
         each ``fit`` draws another one from it. None: each ``fit`` draws one from NumPy's own.
     threads
         Share the swarm's particles, and change no bit of the result.
+    verbose
+        0: quiet. More: a bar while `fit` takes longer than half a second, in a notebook or a
+        terminal; elsewhere lines on standard error.
 
     Attributes
     ----------
@@ -628,7 +653,7 @@ class SwarmClassifier(ClassifierMixin, _SwarmEstimator):  # type: ignore[misc]
     ----------
     genome, iterations, networks, objective, decoder, readout, start_from
         As of `SwarmRegressor`.
-    patience, random_state, threads
+    patience, random_state, threads, verbose
         As of `SwarmRegressor`. The networks' probabilities are averaged.
     loss
         "cross_entropy", or one that no gradient can follow: "zero_one", "negative_accuracy". None:

@@ -15,7 +15,7 @@ from rich.console import Console
 from scipy import stats
 from typer.testing import CliRunner
 
-from shoal.analysis.comparison import Comparison, compare
+from shoal.analysis.comparison import Comparison, comparable_pair, compare
 from shoal.analysis.run_differences import differing, obstacles
 from shoal.analysis.summary import Summary
 from shoal.cli.comparison_table import comparison_table
@@ -91,12 +91,36 @@ def test_without_a_confirmation_the_search_is_compared_and_a_lone_one_flatters()
     assert "run 2 was not confirmed, which flatters it" in mixed.how
 
 
-def test_a_run_without_a_champion_has_no_test_and_says_why() -> None:
-    going = replace(summary(2), champion=None, run=view(2, state="running"))
-    found = compare([summary(1, GOOD), going])
-    assert found.duels[0].difference is None
-    assert found.duels[0].verdict == "run 2 did not finish: no champion to test"
-    assert found.rows[1].search == mean(GOOD) and found.rows[1].confirmation is None
+def test_what_did_not_finish_is_left_out_of_the_tests_in_one_line() -> None:
+    """Also where it leads, as the searches saw it."""
+    going = replace(summary(3, GOOD), champion=None, run=view(3, state="stopped"))
+    found = compare([summary(1, POOR), summary(2, GOOD), going])
+    assert [(duel.first, duel.second) for duel in found.duels] == [("run 2", "run 1")]
+    assert found.rows[2].search == mean(GOOD)
+    assert found.untested == (3,)
+    line = "Not tested, as only a finished run has a champion: run 3 (stopped)."
+    assert found.untested_text == line
+    assert line in " ".join(shown(found, 80).split())
+    assert found.to_dict()["untested"] == [3]
+
+    assert compare([summary(1, GOOD), going]).duels == ()
+    with pytest.raises(AnalysisError, match="Run 3 did not finish"):
+        compare([summary(1, POOR), summary(2, GOOD), going], against=3)
+
+
+def test_eighty_columns_cut_no_number_and_no_word() -> None:
+    names = ["concrete with a rather long name", "b", "c", "d"]
+    runs = [summary(n + 997, GOOD if n else POOR, name=name) for n, name in enumerate(names)]
+    lines = shown(compare(runs), 80).splitlines()
+    assert max(map(len, lines)) <= 80
+    head, *rows = lines[:5]
+    assert head.split()[:6] == ["Run", "Name", "Search", "Confirmed", "Test", "Ensemble"]
+    for row, run in zip(rows, runs, strict=True):
+        assert run.best is not None and run.best.confirmation is not None
+        assert row.split()[0] == str(run.run.id)
+        assert f"{run.best.confirmation.score:.2f} ± " in row
+        assert "…" not in row.split(f"{run.best.score:.2f}")[1]
+    assert any(line.split()[:1] == ["Champions"] and "Verdict" in line for line in lines)
 
 
 def test_one_repeat_says_nothing() -> None:
@@ -222,7 +246,7 @@ def test_the_terminal_shows_what_was_found() -> None:
 
 
 def test_columns_in_which_no_run_has_a_value_are_left_out() -> None:
-    columns = ("Search", "Confirmation", "Test", "Ensemble", "Trainings")
+    columns = ("Search", "Confirmed", "Test", "Ensemble", "Trainings")
     both = [summary(1, GOOD), summary(2, POOR)]
     # A function has neither a test nor an ensemble.
     without = []
@@ -239,7 +263,7 @@ def test_columns_in_which_no_run_has_a_value_are_left_out() -> None:
 
     assert heads(compare(both)) == list(columns)
     assert heads(compare([both[0], without[1]])) == list(columns)
-    assert heads(compare(without)) == ["Search", "Confirmation", "Trainings"]
+    assert heads(compare(without)) == ["Search", "Confirmed", "Trainings"]
 
 
 @pytest.fixture
@@ -273,6 +297,10 @@ def test_the_command_reads_what_searches_recorded(store: Store) -> None:
 
     confirmed = {row["run"]: row["confirmation"] for row in found["runs"]}
     assert test["first"] == f"run {max(confirmed, key=lambda run: confirmed[run])}"
+
+    assert comparable_pair(store, store.run_entries()) == [2, 1]
+    store.archive(2)
+    assert comparable_pair(store, store.run_entries()) == []
 
     text = CliRunner().invoke(app, ["compare", "1", "2", *where])
     assert text.exit_code == 0 and "sampler" in text.stdout and "random" in text.stdout

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from shoal.analysis.champion_rows import ChampionRows, champion_rows
-from shoal.analysis.input_importance import input_importances
+from shoal.analysis.input_importance import input_importances, usual_repeats
 from shoal.errors import AnalysisError, SettingsError
 from support.champions import champion_of_table, customers
 
@@ -134,3 +134,9 @@ def test_smaller_metrics_lose_upwards(payments: ChampionRows) -> None:
     assert not found.metric.maximizes
     assert found.inputs[0].column == "usage" and found.inputs[0].loss.low > 0
     assert isinstance(found.to_frame(), pd.DataFrame)
+
+
+def test_wide_tables_are_shuffled_less_often_where_somebody_waits(leavers: ChampionRows) -> None:
+    assert usual_repeats(leavers) == 10
+    many = replace(leavers.champion, weights=np.repeat(leavers.champion.weights, 20, axis=0))
+    assert usual_repeats(replace(leavers, champion=many)) == 4

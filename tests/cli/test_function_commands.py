@@ -107,7 +107,7 @@ def test_a_training_is_replayed_to_the_bit(recorded: tuple[Path, dict[str, objec
     genome = Genome.from_dict(said["best"]["genome"]).hash
     done = command("replay", "1", genome[:8], "0", store=store)
     assert done.returncode == 0
-    assert "to the bit" in " ".join(done.stdout.split())
+    assert "exactly those recorded" in " ".join(done.stdout.split())
 
 
 def test_a_problem_of_a_file_is_searched_and_its_code_shown(tmp_path: Path) -> None:

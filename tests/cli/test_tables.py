@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 from rich.console import Console
+from typer.testing import CliRunner
 
+from shoal.cli.main import app
 from shoal.cli.tables import run_row, runs_table
+from shoal.data import load_dataset
 from shoal.settings.search_settings import SearchSettings
-from shoal.store import RunView
+from shoal.store import RunView, open_store
 from support.locations import ROOT
 
 
@@ -82,3 +86,33 @@ def test_runs_of_different_metrics_name_them_below_their_scores() -> None:
 
 def test_no_runs_are_a_header() -> None:
     assert [line.split()[0] for line in printed()] == ["Run"]
+
+
+def test_names_are_whole_where_there_is_room() -> None:
+    run = replace(make_run(7), name="A name of some length, which is whole " + "x" * 40)
+    console = Console(width=160)
+    with console.capture() as captured:
+        console.print(runs_table([run]))
+    assert run.name in captured.get()
+    assert "…" in "".join(printed(run))
+
+
+def test_a_pipe_gets_everything(tmp_path: Path) -> None:
+    name = "A name of some length, which is whole " + "x" * 80
+    path = tmp_path / "store.db"
+    with open_store(path) as store:
+        store.add_run(load_dataset("concrete"), SearchSettings(), name=name)
+    result = CliRunner().invoke(app, ["runs", "--store", str(path)], env={"COLUMNS": "60"})
+    header, line = result.output.splitlines()
+    assert header.split() == [
+        "Run",
+        "Name",
+        "State",
+        "Gen.",
+        "Trainings",
+        "Best",
+        "Time",
+        "Started",
+    ]
+    assert name in line
+    assert line.split()[0] == "1"

@@ -46,7 +46,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
 
 # Code that came without having been asked for by the first document.
 UNASKED = """() => {
-  const asked = new Set([...document.querySelectorAll('link[rel=preload]')].map(link => link.href));
+  const asked = new Set([...document.querySelectorAll('link[rel^=pre]')].map(link => link.href));
   return performance.getEntriesByType('resource').map(entry => entry.name)
     .filter(name => name.endsWith('.js') && !asked.has(name));
 }"""
@@ -134,7 +134,7 @@ def test_a_run_from_the_first_form_to_its_stop(page: Page, opened: Store, site: 
     for label in ("Best Accuracy", "Average Accuracy"):
         expect(metric(page, label)).to_have_text(re.compile(r"^-?\d+\.\d\d %$"))
     expect(metric(page, "Best Repeats")).to_have_text(re.compile(r"^\d+$"))
-    expect(page.get_by_role("heading", name="Best PSO Parameters")).to_be_visible()
+    expect(page.get_by_role("heading", name="Best swarm parameters")).to_be_visible()
     expect(page.locator("dl.genes")).to_contain_text("Swarm Size")
     page.get_by_text("Copy parameters").click()
     expect(page.get_by_test_id("stCode").first).to_contain_text("shoal.Genome(", timeout=SOON)

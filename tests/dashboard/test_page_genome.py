@@ -104,7 +104,7 @@ def _chooses_another_training(page: Page, name: str) -> None:
 
 def _trains_it_again(page: Page) -> None:
     page.get_by_role("button", name="Train it again and look").click()
-    expect(page.get_by_text("Its scores are those recorded, to the bit.")).to_be_visible(
+    expect(page.get_by_text("Its scores are exactly those recorded.")).to_be_visible(
         timeout=TRAINING
     )
     expect(page.locator(".st-key-fit svg.marks")).to_have_count(2)

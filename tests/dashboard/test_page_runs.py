@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 pytest.importorskip("streamlit", reason="the extra shoal[dashboard] is not installed")
@@ -165,6 +166,37 @@ def test_several_runs_are_tagged_and_compared(page: Page, store: Store, site: st
     expect(page).to_have_title(f"Champion · {FIRST} by random · Shoal")
     page.goto(f"{site}/live?run=999")
     expect(page).to_have_title("Live · Shoal")
+
+
+def test_evaluations_are_filtered_and_sorted_by_genes(
+    page: Page, store: Store, site: str, tmp_path: Path
+) -> None:
+    """By the address alone, and what is taken away is what is shown."""
+    genes = {e.task.genome.hash: e.task.genome for e in store.evaluations(FIRST)}
+    rows = [e for e in store.evaluations(FIRST) if e.task.genome.inertia_weight >= 0.6]
+    expected = sorted((e.task.genome.inertia_weight for e in rows), reverse=True)
+    assert 0 < len(rows) < len(store.evaluations(FIRST))
+    assert len({genome.inertia_weight for genome in genes.values()}) > 2
+
+    weight = "Inertia+Weight"
+    page.goto(
+        f"{site}/evaluations?run={FIRST}&show=Topology&by={weight}"
+        f"&from-inertia_weight=0.6&order={weight}&take=As+shown"
+    )
+    count = len(store.evaluations(FIRST))
+    expect(page.get_by_text(f"{len(rows)} of {count} trainings.")).to_be_visible()
+    eventually(lambda: len(chrome.table_cells(page)) > 1)
+    heads = page.get_by_test_id("stDataFrame").locator("thead th").all_text_contents()
+    assert {"Topology", "Inertia Weight"} <= set(heads)
+    shown = [float(cells[heads.index("Inertia Weight")]) for cells in chrome.table_cells(page)]
+    assert shown == pytest.approx(expected[: len(shown)], rel=1e-4)
+
+    with page.expect_download() as taken:
+        page.get_by_role("button", name="CSV", exact=True).click()
+    taken.value.save_as(tmp_path / "taken.csv")
+    table = pd.read_csv(tmp_path / "taken.csv")
+    assert table["inertia_weight"].tolist() == expected
+    assert {"hidden_layers", "accuracy"} <= set(table.columns)
 
 
 def test_a_telephone_shows_all_of_it(chromium: Browser, site: str, tmp_path: Path) -> None:

@@ -102,7 +102,7 @@ def test_each_page_speaks_of_its_score(page: Page, site: str, opened: Store) -> 
 
 def test_a_recorded_swarm_is_shown_by_its_scores(page: Page, site: str) -> None:
     page.goto(f"{site}/swarm?run=1")
-    expect_words(page, "Ended with the recorded score", "to the bit")
+    expect_words(page, "The same score as recorded")
     plot = page.locator(".js-plotly-plot")
     expect(plot).to_contain_text("Best score", timeout=SOON)
     expect(plot).to_contain_text("Score where it stands")
@@ -111,7 +111,7 @@ def test_a_recorded_swarm_is_shown_by_its_scores(page: Page, site: str) -> None:
 
 def test_the_champion_shows_an_episode_of_its_policy(page: Page, site: str) -> None:
     page.goto(f"{site}/champion?run=1")
-    expect_words(page, "Test, the policy that acts", "4 scenarios nobody had met")
+    expect_words(page, "Test, the policy that acts", "4 test scenarios, not used by the search")
     dots = page.locator(".st-key-test-episodes")
     expect(dots).to_contain_text("4 scenarios that nothing else has met", timeout=SOON)
     expect(dots).to_contain_text("A scenario of the test")

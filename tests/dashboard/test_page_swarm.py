@@ -87,7 +87,7 @@ def test_a_recorded_training_is_played_and_scrubbed(page: Page, opened: Store) -
     expect(page.locator(".st-key-film .slider-group > text.slider-label")).to_have_text(
         "Iteration 0"
     )
-    expect(page.get_by_text("to the bit")).to_be_visible()
+    expect(page.get_by_text("as recorded")).to_be_visible()
     at_first = places(page)
     assert len(at_first) == 8
 
@@ -114,7 +114,7 @@ def test_a_recorded_training_is_played_and_scrubbed(page: Page, opened: Store) -
     page.get_by_role("combobox", name="Repeat").click()
     page.get_by_role("option", name=re.compile("^1 ")).click()
     expect(page).to_have_url(re.compile(f"genome={GENOME.hash}&repeat=1"))
-    expect(page.get_by_text("to the bit")).to_be_visible(timeout=LOADING)
+    expect(page.get_by_text("as recorded")).to_be_visible(timeout=LOADING)
     expect(page.locator(".st-key-film .slider-group > text.slider-label")).to_have_text(
         "Iteration 0"
     )

@@ -16,7 +16,7 @@ from shoal.objectives.metrics import Metrics, Scores
 from shoal.problems.evaluation import Evaluation, Task
 from shoal.replay.predictions import PartPredictions, Predictions
 
-SENTENCE = "Its scores are those recorded, to the bit."
+SENTENCE = "Its scores are exactly those recorded."
 
 
 class Page:

@@ -18,6 +18,7 @@ from shoal.analysis.evaluation_table import EvaluationTable
 from shoal.analysis.simple_methods import simple_methods
 from shoal.analysis.summary import summarise
 from shoal.dashboard.charts.history import HistoryMarks, history_chart, history_data
+from shoal.dashboard.charts.input_importance import importance_chart
 from shoal.dashboard.charts.leaderboard import leaderboard_chart, leaderboard_data, repeats_data
 from shoal.errors import AnalysisError, RunNotFoundError, StoreError
 
@@ -94,6 +95,15 @@ def test_leaderboard_is_the_chart_of_the_page_champion(result: shoal.SearchResul
     # The layers after them are the legend.
     assert rows_of(chart)[: len(theirs)] == theirs
     assert len(theirs) > 2
+
+
+def test_inputs_are_the_chart_of_the_page_model(result: shoal.SearchResult) -> None:
+    chart = result.plot.inputs(repeats=3, seed=2)
+    found = result.importance(repeats=3, seed=2)
+    page = importance_chart(found)
+    theirs = [layer["data"]["values"] for layer in page["layer"] if "data" in layer]
+    assert theirs
+    assert rows_of(chart)[: len(theirs)] == theirs
 
 
 def test_swarm_plays_the_recorded_training(result: shoal.SearchResult) -> None:

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pytest
 
 from shoal import SwarmRegressor, load_dataset
+from shoal.data.canonical import CanonicalTable
 from shoal.errors import DataError
 
 FRAME = pd.DataFrame(
@@ -124,3 +125,14 @@ def test_estimators_learn_from_tables_of_arrow_as_from_arrays() -> None:
     fitted = SwarmRegressor(iterations=5).fit(inputs, table["y"])
     expected = SwarmRegressor(iterations=5).fit(FRAME[["a", "n"]], FRAME["y"])
     assert fitted.predict(inputs).tolist() == expected.predict(FRAME[["a", "n"]]).tolist()
+
+
+@pytest.mark.parametrize("dtype", ["object", "str", "string[python]", "string[pyarrow]"])
+def test_gaps_of_any_kind_leave_decimal_commas_numbers(dtype: str) -> None:
+    cells = pd.Series(["1,5", None, "2,5", "10,25"] * 20, dtype=dtype)
+    for gap in (None, float("nan"), pd.NA):
+        frame = pd.DataFrame({"size": cells.where(cells.notna(), gap)})
+        table = CanonicalTable.from_frame("sizes", frame)
+        np.testing.assert_array_equal(table["size"][:4], [1.5, np.nan, 2.5, 10.25])
+        notation = table.written("size").notation
+        assert notation is not None and notation.decimal == ","

@@ -314,3 +314,18 @@ def test_whole_numbers_that_numpy_has_not_are_numbers(whole: int, tmp_path: Path
     description["encoder"]["target"] |= {"scales": [0, 1], "offsets": [whole, 3]}
     found = predict(write(tmp_path / "m", description, weights), ROWS)
     assert found.values.dtype == np.float64 and (found.values[:, 0] == float(whole)).all()
+
+
+@pytest.mark.parametrize("value", HARMFUL)
+@pytest.mark.parametrize("kind", ["numeric", "categorical", "date"])
+def test_fields_of_other_kinds_are_not_read(kind: str, value: Any, tmp_path: Path) -> None:
+    description, weights = model_of("dated amount")
+    before = predict(write(tmp_path / "m", description, weights), ROWS).values
+    columns = description["encoder"]["columns"]
+    fields = {name for column in columns for name in column} | {"thresholds", "missing_question"}
+    for column in columns:
+        if column["kind"] == kind:
+            strange = fields - {*column, "truth", "notation", "log_floor"}
+            column.update(dict.fromkeys(strange, value))
+    folder = write(tmp_path / "m", description, weights)
+    np.testing.assert_array_equal(predict(folder, ROWS).values, before)

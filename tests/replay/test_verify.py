@@ -57,6 +57,15 @@ def test_every_training_of_a_search_is_the_same_again(opened: Store) -> None:
         assert verdict.again.curve == recorded.curve
 
 
+def test_a_repetition_says_how_far_it_is_and_stays_the_same(opened: Store) -> None:
+    recorded = opened.evaluations(1)[0]
+    shares: list[float] = []
+    name, repeat = recorded.task.genome.hash, recorded.task.repeat
+    assert verify(opened, 1, name, repeat, on_progress=shares.append).same
+    assert shares == sorted(shares)
+    assert shares[-1] == 1.0
+
+
 def test_the_command_says_so_and_takes_a_shortened_name(opened: Store) -> None:
     task = opened.evaluations(1)[0].task
     assert opened.path is not None

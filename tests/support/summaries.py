@@ -35,6 +35,8 @@ def view(number: int, **values: Any) -> RunView:
         "settings": SearchSettings(),
         "state": "finished",
         "pending": (),
+        "tags": (),
+        "note": "",
         "generations": 1,
         "evaluations": 100,
         "iterations": 1000,

@@ -189,6 +189,23 @@ def test_minimize_and_train_show_how_far_they_are(
     np.testing.assert_array_equal(trained.weights, again.weights)
 
 
+def test_estimators_show_a_bar_when_they_are_verbose(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(module, "_DELAY_SECONDS", 0.0)
+    monkeypatch.setattr(module, "_REDRAW_SECONDS", 0.0)
+    x = np.linspace(0, 1, 40)[:, None]
+    genome = shoal.Genome(hidden_layers=())
+    parameters: dict[str, Any] = {"iterations": 20, "networks": 2}
+    talking = shoal.SwarmRegressor(genome, verbose=1, **parameters).fit(x, x[:, 0])
+    assert "network 2 of 2, loss " in capsys.readouterr().err
+    quiet = shoal.SwarmRegressor(genome, **parameters).fit(x, x[:, 0])
+    assert capsys.readouterr().err == ""
+    np.testing.assert_array_equal(talking.weights_, quiet.weights_)
+    with pytest.raises(SettingsError, match="verbose"):
+        shoal.SwarmRegressor(verbose=-1).fit(x, x[:, 0])
+
+
 @pytest.mark.parametrize("wanted", ["yes", 1, 0.5])
 def test_other_wishes_are_refused(wanted: object) -> None:
     with pytest.raises(SettingsError, match="progress"):

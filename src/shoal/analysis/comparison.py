@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from itertools import combinations
 from typing import Any
 
 from shoal.analysis.duels import Duel, champion_duel, method_duels
@@ -12,9 +13,13 @@ from shoal.analysis.run_differences import Obstacle, Setting, differing, obstacl
 from shoal.analysis.summary import Summary
 from shoal.errors import AnalysisError
 from shoal.objectives.registry import Metric
+from shoal.store import RunEntry, Store
 
 # Runs that one comparison takes.
 FEWEST, MOST = 2, 8
+# Of how many groups of runs that are alike, and of how many runs of each, a pair is looked for.
+_MOST_GROUPS = 5
+_MOST_OF_GROUP = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +35,15 @@ class Comparison:
     obstacles
         Why the scores cannot be compared; empty if they can be.
     duels
-        The leader, or the run that was asked for, against each of the others.
+        The leader, or the run that was asked for, against each of the others: of those that
+        finished.
     methods
         Of groups of runs that differ in nothing but their seeds, the best against each of the
         others. Empty unless two groups have two runs or more.
     metrics
         Of each run, what its scores are scores of.
+    untested
+        The runs that did not finish, and so have no champion to test.
     """
 
     rows: tuple[Row, ...]
@@ -44,6 +52,17 @@ class Comparison:
     duels: tuple[Duel, ...]
     methods: tuple[Duel, ...]
     metrics: tuple[Metric, ...]
+    untested: tuple[int, ...] = ()
+
+    @property
+    def untested_text(self) -> str:
+        """Why some runs are not tested, in one line; empty where all are."""
+        if not self.untested:
+            return ""
+        states = {row.run: row.state for row in self.rows}
+        runs = [f"{run} ({states[run]})" for run in self.untested]
+        word = "run" if len(runs) == 1 else "runs"
+        return f"Not tested, as only a finished run has a champion: {word} {', '.join(runs)}."
 
     @property
     def metric(self) -> Metric | None:
@@ -57,6 +76,7 @@ class Comparison:
             "runs": [asdict(row) for row in self.rows],
             "settings": {setting.name: list(setting.values) for setting in self.settings},
             "not_comparable": [str(obstacle) for obstacle in self.obstacles],
+            "untested": list(self.untested),
             "tests": [duel.to_dict() for duel in self.duels],
             "methods": [duel.to_dict() for duel in self.methods],
         }
@@ -70,29 +90,50 @@ def compare(summaries: Sequence[Summary], against: int | None = None) -> Compari
     summaries
         The runs.
     against
-        The run that all others are tested against; None: the one that leads.
+        The run that all others are tested against; None: the one that leads among those that
+        finished.
 
     Raises
     ------
     AnalysisError
         There are fewer runs, or more, or a run stands there twice; none of them has a result;
-        or ``against`` is not among them.
+        or ``against`` is not among them, or did not finish.
     """
     run_ids = [summary.run.id for summary in summaries]
     rows = tuple(Row.of(summary) for summary in summaries)
     _check(run_ids, rows, against)
 
     runs = [summary.run for summary in summaries]
-    first_id = against or _leader([run.metric for run in runs], rows)
-    first = summaries[run_ids.index(first_id)]
+    untested = tuple(summary.run.id for summary in summaries if summary.champion is None)
+    if against in untested:
+        raise AnalysisError(
+            f"Run {against} did not finish: it has no champion to test the others against.",
+            expected="a finished run",
+            remedy=f"`shoal resume {against}`, or name another",
+        )
     return Comparison(
         rows=rows,
         settings=differing(runs),
         obstacles=obstacles(runs),
-        duels=tuple(champion_duel(first, other) for other in summaries if other is not first),
+        duels=_duels(summaries, rows, against),
         methods=method_duels(summaries, rows),
         metrics=tuple(run.metric for run in runs),
+        untested=untested,
     )
+
+
+def _duels(
+    summaries: Sequence[Summary], rows: Sequence[Row], against: int | None
+) -> tuple[Duel, ...]:
+    """The leader of those that finished, or ``against``, against each of the others of them."""
+    finished = [summary for summary in summaries if summary.champion is not None]
+    if len(finished) < FEWEST:
+        return ()
+    run_ids = [summary.run.id for summary in finished]
+    tested_rows = [row for row in rows if row.run in run_ids]
+    first_id = against or _leader([summary.run.metric for summary in finished], tested_rows)
+    first = finished[run_ids.index(first_id)]
+    return tuple(champion_duel(first, other) for other in finished if other is not first)
 
 
 def _check(run_ids: Sequence[int], rows: Sequence[Row], against: int | None) -> None:
@@ -140,4 +181,37 @@ def _leader(metrics: Sequence[Metric], rows: Sequence[Row]) -> int:
             return row.run
         if score is not None and metric is not None:
             fitness[row.run] = metric.fitness(score)
+    if not fitness:
+        return rows[0].run
     return max(fitness, key=fitness.__getitem__)
+
+
+def comparable_pair(store: Store, entries: Sequence[RunEntry]) -> list[int]:
+    """Two runs to begin with: the newest finished ones that can be compared.
+
+    Parameters
+    ----------
+    store
+        Where the runs are.
+    entries
+        The runs to choose among, the newest first. Archived ones are not chosen.
+
+    Returns
+    -------
+    list of int
+        Their numbers, the newest first; empty where no two can be compared.
+    """
+    alike: dict[tuple[str, str, str, str], list[int]] = {}
+    for entry in entries:
+        if entry.state == "finished" and entry.archived is None:
+            key = (entry.kind, entry.dataset, entry.dataset_hash, entry.metric.name)
+            alike.setdefault(key, []).append(entry.id)
+
+    # What else has to be the same stands in the whole records, of which few are read.
+    groups = [run_ids for run_ids in alike.values() if len(run_ids) >= FEWEST]
+    for run_ids in groups[:_MOST_GROUPS]:
+        runs = store.runs_of(run_ids[:_MOST_OF_GROUP])
+        for later, earlier in combinations(runs, FEWEST):
+            if not obstacles([later, earlier]):
+                return [later.id, earlier.id]
+    return []

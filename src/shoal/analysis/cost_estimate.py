@@ -5,6 +5,7 @@ Each is a range, and the estimate says where it comes from.
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -30,6 +31,9 @@ SAMPLED = 24
 IDLE = 1.3
 # Seconds, at most: compiling, and the baselines of a small table.
 START_SECONDS = 20.0
+
+# The same where the code is compiled and all else is measured.
+START_MEASURED = (3.0, 8.0)
 
 # What is warned of.
 MANY_WEIGHTS = 100_000
@@ -182,6 +186,11 @@ def _seconds(
     share = pace.share if settings.patience is not None else (1.0, 1.0)
     shortest = cost[0] * share[0] * pace.seconds[0] / workers
     longest = cost[1] * share[1] * pace.seconds[1] / workers * IDLE + START_SECONDS
+    if pace.is_measured:
+        ranges = (cost, share, pace.seconds, (1.0 / workers, IDLE / workers))
+        shortest, longest = _likely_product(ranges)
+        shortest += START_MEASURED[0]
+        longest += START_MEASURED[1]
 
     if settings.training_seconds is not None:
         _, most = _count(planned)
@@ -192,6 +201,19 @@ def _seconds(
         shortest = min(shortest, settings.max_seconds)
         longest = min(longest, settings.max_seconds)
     return shortest, longest
+
+
+def _likely_product(ranges: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    """The range of a product of independent factors, each (low, high) above 0.
+
+    Half of the width of each, as a logarithm, is taken for its deviation. Those of independent
+    factors add up by their squares (Gauss's propagation of errors): all factors seldom lie at their
+    ends at once.
+    """
+    logs = np.log(np.array(ranges))
+    middle = float(logs.mean(axis=1).sum())
+    half = float(np.sqrt((((logs[:, 1] - logs[:, 0]) / 2) ** 2).sum()))
+    return math.exp(middle - half), math.exp(middle + half)
 
 
 @dataclass(frozen=True, slots=True)

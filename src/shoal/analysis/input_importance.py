@@ -39,9 +39,10 @@ MOST_REPEATS = 1_000
 # Rows that are shuffled. More would take longer than a page may.
 MOST_ROWS = 2_000
 
-# Of a wide table columns are shuffled less often.
-_WIDE = 40
-_REPEATS_OF_WIDE = 4
+# Scores that a page computes, about: of wide tables and many networks columns are shuffled less
+# often, so that nobody waits for long.
+_MOST_SCORES = 1_000
+_FEWEST_REPEATS = 3
 
 _TOGETHER = "together"
 # The upper end of a 95 % interval.
@@ -150,9 +151,8 @@ class InputImportances:
 
 def usual_repeats(champion: ChampionRows) -> int:
     """How often columns are shuffled where nobody said it, for pages and reports."""
-    if len(champion.columns) > _WIDE:
-        return _REPEATS_OF_WIDE
-    return REPEATS
+    scores_a_repeat = len(champion.columns) * (champion.networks + 1)
+    return min(REPEATS, max(_FEWEST_REPEATS, _MOST_SCORES // scores_a_repeat))
 
 
 def input_importances(

@@ -40,11 +40,15 @@ class Throughput:
         Of its longest that a training lasts, 0 to 1.
     source
         Where this comes from, in words.
+    is_measured
+        Whether it is of this very problem, so that what is left is chance: then what is unsure does
+        not all lie on one side.
     """
 
     seconds: tuple[float, float]
     share: tuple[float, float]
     source: str
+    is_measured: bool = False
 
 
 def recorded_throughput(

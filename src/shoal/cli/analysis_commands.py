@@ -34,14 +34,16 @@ def replay(
 ) -> None:
     """Train a recorded evaluation again, and compare.
 
-    Exit code 0 when every score is the same to the bit, else 1. Nothing is written.
+    Exit code 0 when every score is exactly the same, else 1. Nothing is written.
     """
     from shoal.cli.tables import verdict_text
+    from shoal.cli.waiting import Waiting
     from shoal.replay.verify import verify
     from shoal.store import open_store
 
     with open_store(store, create=False) as opened:
-        verdict = verify(opened, run, genome, repeat)
+        with Waiting("Training again", quiet=as_json) as waiting:
+            verdict = verify(opened, run, genome, repeat, on_progress=waiting.show)
         view = opened.run(run)
 
     if as_json:
@@ -67,10 +69,12 @@ def splits(
     from shoal.analysis.best_model import champion_of
     from shoal.analysis.split_sensitivity import resplit_scores, summarise_splits
     from shoal.cli.tables import splits_table
+    from shoal.cli.waiting import Waiting
     from shoal.problems.table import as_table
     from shoal.store import open_store
 
-    with open_store(store, create=False) as opened:
+    reading = Waiting("Reading the champion", quiet=as_json)
+    with open_store(store, create=False) as opened, reading:
         champion, solved = champion_of(opened, run)
 
     problem = as_table(solved, "A comparison of splits")
@@ -81,9 +85,12 @@ def splits(
     workers = problem.settings.workers
     done = []
     try:
-        for done in resplit_scores(problem, champion.genome, networks, seeds, workers):
-            if not as_json:
-                echo(f"{len(done)} of {splits} splits", err=True)
+        with Waiting(f"0 of {splits} splits", quiet=as_json) as waiting:
+            for done in resplit_scores(problem, champion.genome, networks, seeds, workers):
+                said = f"{len(done)} of {splits} splits"
+                waiting.show(len(done) / splits, said)
+                if not (as_json or waiting.is_shown):
+                    echo(said, err=True)
     except KeyboardInterrupt:
         # Ctrl-C ends it with what is done, if anything is.
         if not done:
@@ -124,18 +131,21 @@ def inputs(
     from shoal.analysis.input_importance import input_importances
     from shoal.analysis.partial_dependence import partial_dependence
     from shoal.cli.inputs_table import InputBars, dependence_table, score_line
+    from shoal.cli.waiting import Waiting
     from shoal.problems.table import as_table
     from shoal.store import open_store
 
     with open_store(store, create=False) as opened:
         # Said first: a champion may have to be trained.
         as_table(opened.load_problem(run), "What the inputs of a model do")
-        champion, solved = champion_of(opened, run)
+        with Waiting("Reading the champion", quiet=as_json):
+            champion, solved = champion_of(opened, run)
         number = opened.run(run).id
 
     rows = champion_rows(solved, champion)
     if column is not None:
-        dependence = partial_dependence(rows, column)
+        with Waiting(f"Predicting for values of {column}", quiet=as_json):
+            dependence = partial_dependence(rows, column)
         if as_json:
             echo(json.dumps({"run": number, **dependence.to_dict()}))
         else:
@@ -143,7 +153,8 @@ def inputs(
             Terminal().print(dependence_table(dependence, is_share))
         return
 
-    found = input_importances(rows, repeats=repeats)
+    with Waiting("Shuffling columns", quiet=as_json):
+        found = input_importances(rows, repeats=repeats)
     if as_json:
         echo(json.dumps({"run": number, **found.to_dict()}))
     else:

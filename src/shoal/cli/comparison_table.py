@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from rich.console import Group, RenderableType
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.table import Table
 from rich.text import Text
 
@@ -22,15 +25,25 @@ _LEGEND = (
     "± and brackets: 95 % intervals over trainings, not over other data. A test is unresolved "
     "when its interval holds 0. Of many tests at once, one in twenty resolves by chance."
 )
-# Columns of scores: fields of `shoal.analysis.measures.Row`.
-_SCORES = ("search", "confirmation", "test", "ensemble")
+# Fields of `shoal.analysis.measures.Row`, and the heads of their columns.
+_SCORES = {
+    "search": "Search",
+    "confirmation": "Confirmed",
+    "test": "Test",
+    "ensemble": "Ensemble",
+}
+# Characters of a name that are shown at least, with the space beside them.
+_SHORTEST_NAME = 8
+_ANY_WIDTH = 1_000
 # Columns of words, which begin at the left, as a table's first column does.
-_WORDS = ("Name", "Verdict", "")
+_WORDS = ("Name", "")
 
 
 def comparison_table(comparison: Comparison) -> RenderableType:
     """What each run found, the settings that differ, and the tests."""
-    parts: list[RenderableType] = [_scores(comparison)]
+    parts: list[RenderableType] = [_Scores(comparison)]
+    if comparison.untested:
+        parts.append(Text(comparison.untested_text, style="yellow"))
     for obstacle in comparison.obstacles:
         parts.append(Text(f"Not comparable. {obstacle}.", style="yellow"))
     if comparison.settings:
@@ -50,31 +63,52 @@ def _described(metric: Metric) -> str:
     return metric.word + heading.removeprefix(metric.label)
 
 
-def _scores(comparison: Comparison) -> Table:
+@dataclass(frozen=True, slots=True)
+class _Scores:
     """A line for each run: what it found, and at what cost.
 
-    A score that no run has is left out: functions have no test.
+    Names are cut first, then costs are left out, where a terminal is narrow. A score that no run
+    has is left out as well: functions have no test.
     """
-    shown = []
-    for name in _SCORES:
-        if any(getattr(row, name) is not None for row in comparison.rows):
-            shown.append(name)
-    heads = [name.capitalize() for name in shown]
-    table = _table(("Run", "Name", *heads, "Trainings", "Time"))
 
-    for row, metric in zip(comparison.rows, comparison.metrics, strict=True):
-        cells = []
-        for name in shown:
-            interval = getattr(row, f"{name}_ci95", None)
-            cells.append(_score_cell(metric, getattr(row, name), interval))
-        table.add_row(
-            str(row.run),
-            Text(visible(row.name)),
-            *cells,
-            f"{row.evaluations:,}",
-            duration(row.seconds),
-        )
-    return table
+    comparison: Comparison
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        left_out: list[str] = []
+        wide = options.update(max_width=_ANY_WIDTH)
+        for name in ("Time", "Trainings"):
+            others = self._table([*left_out, "Name"])
+            needed = console.measure(others, options=wide).minimum + _SHORTEST_NAME
+            if needed <= options.max_width:
+                break
+            left_out.append(name)
+        yield self._table(left_out)
+
+    def _table(self, left_out: Sequence[str]) -> Table:
+        rows = self.comparison.rows
+        shown = [name for name in _SCORES if any(getattr(row, name) is not None for row in rows)]
+        costs = [name for name in ("Trainings", "Time") if name not in left_out]
+
+        table = Table(box=None, header_style="bold", padding=(0, 1, 0, 0), pad_edge=False)
+        table.add_column("Run", justify="right", no_wrap=True)
+        # The one column that may wrap gives way; its cells are cut instead.
+        if "Name" not in left_out:
+            table.add_column("Name")
+        for name in [*(_SCORES[name] for name in shown), *costs]:
+            table.add_column(name, justify="right", no_wrap=True)
+
+        for row, metric in zip(rows, self.comparison.metrics, strict=True):
+            cells: list[str | Text] = []
+            for name in shown:
+                interval = getattr(row, f"{name}_ci95", None)
+                cells.append(_score_cell(metric, getattr(row, name), interval))
+            spent = {"Trainings": f"{row.evaluations:,}", "Time": duration(row.seconds)}
+            cells += [spent[name] for name in costs]
+            if "Name" not in left_out:
+                name = visible(row.name)
+                cells.insert(0, Text(name, no_wrap=True, overflow="ellipsis"))
+            table.add_row(str(row.run), *cells)
+        return table
 
 
 def _settings(comparison: Comparison) -> Table:
@@ -88,8 +122,13 @@ def _settings(comparison: Comparison) -> Table:
 
 
 def _duels(title: str, duels: tuple[Duel, ...], metric: Metric | None) -> Table:
-    """A line for each test."""
-    table = _table((title, "Measure", "Ahead by", "P(better)", "Verdict", ""))
+    """A test in two lines: what was found, and how."""
+    table = Table(box=None, header_style="bold", padding=(0, 1, 0, 0), pad_edge=False)
+    table.add_column(title)
+    for name in ("Ahead by", "P(better)"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("Verdict")
+
     for duel in duels:
         probability = ""
         style = ""
@@ -98,13 +137,12 @@ def _duels(title: str, duels: tuple[Duel, ...], metric: Metric | None) -> Table:
             if duel.difference.resolved:
                 style = "bold green"
 
+        how = ", ".join(part for part in (duel.measure, duel.how) if part)
         table.add_row(
-            Text(f"{duel.first} - {duel.second}"),
-            duel.measure,
+            Text.assemble(f"{duel.first} - {duel.second}", (f"\n  {how}" if how else "", "dim")),
             _difference_cell(duel, metric),
             probability,
             Text(duel.verdict, style=style),
-            Text(duel.how, style="dim"),
         )
     return table
 

@@ -17,10 +17,9 @@ from shoal.presentation.formatting import (
     score_text,
     spread_text,
 )
+from shoal.presentation.sparkline import sparkline
 from shoal.problems.simulation import simulation_metric
 
-# Blocks of a line of the drawing, from the lowest value to the highest.
-_BLOCKS = "▁▂▃▄▅▆▇█"
 # Characters that a value's course over an episode takes.
 _WIDTH = 36
 
@@ -79,8 +78,4 @@ def _row(name: str, values: NDArray[Any]) -> tuple[str, str, str, str]:
     high = float(values.max())
     places = np.linspace(0, len(values) - 1, min(_WIDTH, len(values))).round().astype(int)
 
-    heights = np.zeros(len(places))
-    if high > low:
-        heights = (values[places] - low) / (high - low) * (len(_BLOCKS) - 1)
-    drawing = "".join(_BLOCKS[round(float(height))] for height in heights)
-    return name, f"{low:.3g}", drawing, f"{high:.3g}"
+    return name, f"{low:.3g}", sparkline(values[places].tolist(), _WIDTH), f"{high:.3g}"

@@ -9,29 +9,18 @@ import sys
 import time
 from collections.abc import Iterator
 
-from rich.console import Group, RenderableType
 from rich.live import Live
-from rich.panel import Panel
-from rich.progress_bar import ProgressBar
-from rich.table import Table
-from rich.text import Text
 
 from shoal.analysis.progress import read_phase
 from shoal.analysis.summary import Summary, blocking_run, summarise
-from shoal.cli.tables import best_score_text, report
+from shoal.cli.live_panel import LivePanel, progress_line
+from shoal.cli.next_steps import after_run, print_next
+from shoal.cli.tables import report
 from shoal.cli.terminal import Terminal
 from shoal.orchestration.launcher import end_text, ensure_supervisor
-from shoal.presentation.formatting import (
-    blocking_run_text,
-    duration,
-    phase_text,
-    score_text,
-    time_left_text,
-)
 from shoal.store import TERMINAL, RunView, Store
 from shoal.system.child import HeardProcess
 from shoal.system.process import END_SIGNALS, end_process
-from shoal.system.visible_text import visible
 
 # Seconds between two looks at the run.
 REFRESH_SECONDS = 0.25
@@ -46,10 +35,6 @@ _REFUSED = 2
 # As after an interrupt from the keyboard: 128 + SIGINT.
 _INTERRUPTED = 130
 
-# Width of the display in characters, within a terminal of 80 columns.
-_WIDTH = 76
-_BAR_WIDTH = 40
-
 
 def follow_run(
     store: Store,
@@ -57,6 +42,7 @@ def follow_run(
     *,
     as_json: bool = False,
     prepared: HeardProcess | None = None,
+    address: str | None = None,
 ) -> int:
     """Follow a run until it ends or is paused, and print what became of it.
 
@@ -71,6 +57,8 @@ def follow_run(
         Show no display, and print one JSON object at the end.
     prepared
         A supervisor process that is getting ready, to be used if one is needed.
+    address
+        The store, as the command was given it.
 
     Returns
     -------
@@ -79,7 +67,9 @@ def follow_run(
         cannot be used, 130 interrupted or paused.
     """
     console = Terminal(stderr=True)
-    display = console if console.is_terminal and not as_json else None
+    display: _Display | None = None
+    if not as_json:
+        display = _PanelDisplay(store, console) if console.is_terminal else _LinesDisplay(console)
     child = ensure_supervisor(store, scope=run_id, attached=True, prepared=prepared)
 
     interrupted = False
@@ -98,6 +88,7 @@ def follow_run(
         print(json.dumps(summary.to_dict()))
     else:
         Terminal().print(report(summary))
+        print_next(*after_run(summary.run, address))
 
     if state in ("finished", "stopped"):
         return _DONE
@@ -136,14 +127,62 @@ def _termination_as_interrupt() -> Iterator[None]:
             signal.signal(number, handler)
 
 
+class _Display(contextlib.AbstractContextManager["_Display"]):
+    """Shows a run while it is followed."""
+
+    def show(self, summary: Summary) -> None:
+        """Show the run as it is now."""
+        raise NotImplementedError
+
+    def __exit__(self, *_: object) -> None:
+        """Nothing is left to do."""
+
+
+class _PanelDisplay(_Display):
+    """A panel that is drawn again in its place, and goes at the end."""
+
+    def __init__(self, store: Store, console: Terminal) -> None:
+        self._store = store
+        self._panel = LivePanel(console)
+        # It is drawn when there is news, not between.
+        self._live = Live(console=console, auto_refresh=False, transient=True)
+
+    def __enter__(self) -> _PanelDisplay:
+        self._live.start()
+        return self
+
+    def show(self, summary: Summary) -> None:
+        run = summary.run
+        trainings = self._store.live(run.id) if run.state == "running" else None
+        ahead = blocking_run(self._store, run)
+        self._live.update(self._panel.render(summary, trainings, ahead), refresh=True)
+
+    def __exit__(self, *_: object) -> None:
+        self._live.stop()
+
+
+class _LinesDisplay(_Display):
+    """A line where something has changed: for files, pipes and logs."""
+
+    def __init__(self, console: Terminal) -> None:
+        self._console = console
+        self._shown: tuple[object, ...] = ()
+
+    def show(self, summary: Summary) -> None:
+        run = summary.run
+        state = (run.state, run.generations, summary.progress.phase)
+        if state != self._shown:
+            self._shown = state
+            self._console.print(progress_line(summary), soft_wrap=True, markup=False)
+
+
 def _follow(
-    store: Store, run_id: int, child: HeardProcess | None, console: Terminal | None
+    store: Store, run_id: int, child: HeardProcess | None, display: _Display | None
 ) -> None:
-    """Return when the run has ended, or its supervisor has; until then show it on the console."""
+    """Return when the run has ended, or its supervisor has; until then show it."""
     with contextlib.ExitStack() as stack:
-        live = None
-        if console is not None:
-            live = stack.enter_context(Live(console=console, refresh_per_second=4, transient=True))
+        if display is not None:
+            stack.enter_context(display)
 
         summary: Summary | None = None
         while True:
@@ -158,9 +197,9 @@ def _follow(
                 )
                 return
 
-            if live is not None:
+            if display is not None:
                 summary = _refreshed(store, summary, run)
-                live.update(_live_view(summary, blocking_run(store, run)))
+                display.show(summary)
             time.sleep(REFRESH_SECONDS)
 
 
@@ -169,56 +208,3 @@ def _refreshed(store: Store, before: Summary | None, run: RunView) -> Summary:
     if before is None or before.run.generations != run.generations or before.run.state != run.state:
         before = summarise(store, run.id)
     return Summary(run, before.generations, before.best, phase=read_phase(store, run))
-
-
-def _live_view(summary: Summary, ahead: RunView | None) -> RenderableType:
-    """The display of a run. ``ahead``: the run that it waits for, if it does."""
-    run = summary.run
-    metric = run.metric
-    settings = run.settings
-    grid = Table.grid(padding=(0, 2))
-    grid.add_column(style="dim")
-    grid.add_column()
-
-    if ahead is not None:
-        grid.add_row("Waiting", blocking_run_text(ahead, f"`shoal pause {ahead.id}`"))
-
-    progress = summary.progress
-    grid.add_row("Generation", f"{run.generations} of {settings.generations}")
-    share = Text(f"{int(100 * progress.share)} %")
-    grid.add_row("Done", Group(share, ProgressBar(1.0, progress.share, width=_BAR_WIDTH)))
-    if run.state == "running":
-        grid.add_row("Now", phase_text(progress.phase))
-
-    if summary.best is None:
-        grid.add_row(f"Best {metric.word}", Text("waiting for the first generation", style="dim"))
-    else:
-        grid.add_row(f"Best {metric.word}", best_score_text(summary.best))
-    if run.mean_score is not None:
-        grid.add_row(f"Mean {metric.word}", score_text(run.mean_score, metric))
-    if summary.best is not None:
-        grid.add_row("Repeats of the best", str(summary.best.repeats))
-
-    grid.add_row("Trainings", _trainings_text(summary))
-    grid.add_row("Time", _time_text(summary))
-    return Panel(
-        grid,
-        title=Text(f"Run {run.id} · {visible(run.name)} · {settings.preset} · {run.state}"),
-        title_align="left",
-        border_style="cyan",
-        width=_WIDTH,
-    )
-
-
-def _trainings_text(summary: Summary) -> str:
-    count = f"{summary.run.evaluations:,}"
-    per_minute = summary.trainings_per_minute
-    if not per_minute:
-        return count
-    return f"{count}  ({per_minute:,.0f} a minute)"
-
-
-def _time_text(summary: Summary) -> str:
-    gone = f"{duration(summary.run.seconds)} gone"
-    left = time_left_text(summary.run, summary.progress)
-    return f"{gone}, {left}" if left else gone

@@ -21,7 +21,9 @@ from shoal.cli.command_group import GroupedCommands
 from shoal.cli.completion import complete_table
 from shoal.cli.help_commands import app as help_commands
 from shoal.cli.model_commands import app as model_commands
+from shoal.cli.next_steps import print_next
 from shoal.cli.options import (
+    BudgetOption,
     DataArgument,
     DecoderOption,
     DecoderOptionsOption,
@@ -148,6 +150,7 @@ def run(
     options: SimulationOptionsOption = None,
     scenarios: ScenariosOption = None,
     # The search
+    budget: BudgetOption = None,
     generations: GenerationsOption = None,
     population: PopulationOption = None,
     iterations: IterationsOption = None,
@@ -184,7 +187,10 @@ def run(
     """Search for the best swarm and network on DATA, and watch it.
 
     Without DATA it searches on the bundled Concrete data.
-    Ctrl-C ends it resumably (exit code 130): `shoal resume RUN` goes on where it was.
+
+    Ctrl-C ends this command (exit code 130). Without a running service the run ends with it, and
+    `shoal resume RUN` goes on where it was. Under a service the run goes on; `shoal stop RUN` ends
+    it.
     """
     apply_log_level(log_level)
 
@@ -205,11 +211,13 @@ def run(
             if not as_json:
                 for note in notes_of(search.subject, search.settings):
                     echo(f"Note: {note}", err=True)
-            raise typer.Exit(follow_run(opened, run_id, as_json=as_json, prepared=prepared))
+            code = follow_run(opened, run_id, as_json=as_json, prepared=prepared, address=store)
+            raise typer.Exit(code)
 
 
 @app.command()
 def check(
+    context: typer.Context,
     data: Annotated[
         str,
         typer.Argument(
@@ -237,27 +245,29 @@ def check(
     Exit code 2: no search can start on it as it is.
     """
     from shoal.cli.tables import findings_table
+    from shoal.cli.waiting import Waiting
     from shoal.data.column_profile import column_facts
     from shoal.data.diagnostics import check_table
     from shoal.data.preparation import table_and_target
     from shoal.data.roles import parse_roles
 
     roles = parse_roles(role or ())
-    name, source, targets = table_and_target(data, target)
-    facts = column_facts(source)
-    diagnosis = check_table(
-        name,
-        source,
-        targets,
-        cast("Preset", preset),
-        facts,
-        group=group,
-        same=same,
-        folds=folds,
-        drop=drop or (),
-        order=order,
-        **roles,
-    )
+    with Waiting("Looking at the table", quiet=as_json):
+        name, source, targets = table_and_target(data, target)
+        facts = column_facts(source)
+        diagnosis = check_table(
+            name,
+            source,
+            targets,
+            cast("Preset", preset),
+            facts,
+            group=group,
+            same=same,
+            folds=folds,
+            drop=drop or (),
+            order=order,
+            **roles,
+        )
 
     if as_json:
         columns = [asdict(fact) for fact in facts]
@@ -268,6 +278,24 @@ def check(
 
     if diagnosis.bad:
         raise typer.Exit(2)
+    if not as_json:
+        print_next(["run", *_given_again(context)])
+
+
+def _given_again(context: typer.Context) -> list[str]:
+    """The arguments of `shoal check`, as `shoal run` takes them."""
+    words = []
+    options = []
+    for parameter in context.command.params:
+        value = context.params.get(parameter.name or "")
+        if not value or value == parameter.default:
+            continue
+        if parameter.param_type_name == "argument":
+            words.append(str(value))
+            continue
+        for one in value if isinstance(value, list | tuple) else [value]:
+            options += [parameter.opts[0], str(one)]
+    return words + options
 
 
 @app.command()

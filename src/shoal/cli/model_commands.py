@@ -1,4 +1,4 @@
-"""Commands that take something away: an exported model, a GIF, predictions. They change no run."""
+"""Commands that write files: an exported model, a GIF, predictions. They change no run."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from shoal.cli.completion import complete_table
+from shoal.cli.next_steps import print_next
 from shoal.cli.options import JsonOption, RunArgument, StoreOption
 from shoal.cli.terminal import echo
 from shoal.errors import ModelError, SettingsError
@@ -17,6 +18,7 @@ from shoal.system.paths import is_file_there, is_there
 if TYPE_CHECKING:
     from shoal.presentation.shown_loss import ShownLoss
     from shoal.replay.recorder import Replay
+    from shoal.store import RunView
 
 app = typer.Typer()
 
@@ -34,13 +36,15 @@ def export(
     The folder's predict.py needs NumPy alone.
     """
     from shoal.analysis.summary import load_champion
+    from shoal.cli.waiting import Waiting
     from shoal.export import export_run
     from shoal.store import open_store
 
     with open_store(store, create=False) as opened:
         view = opened.run(run)
         has_champion = load_champion(opened, view) is not None
-        folder = export_run(opened, run, to, force=force)
+        with Waiting("Exporting", quiet=as_json):
+            folder = export_run(opened, run, to, force=force)
     files = sorted(path.name for path in folder.iterdir())
 
     if not has_champion:
@@ -54,6 +58,16 @@ def export(
         echo(json.dumps(answer))
     else:
         echo(f"{folder}: {', '.join(files)}")
+        print_next(*_after_export(view, to))
+
+
+def _after_export(run: RunView, folder: Path) -> list[list[str]]:
+    """What to do with an exported model."""
+    if run.is_table:
+        return [["predict", str(folder), "TABLE.csv"]]
+    if run.has_network:
+        return [["play", str(folder)]]
+    return []
 
 
 @app.command()
@@ -80,13 +94,15 @@ def play(
     from shoal.analysis.play import film_policy, play_policy
     from shoal.cli.episodes import episode_view, played_to_dict
     from shoal.cli.terminal import Terminal
+    from shoal.cli.waiting import Waiting
 
     if frames is not None:
         check_pictures_installed()
         _check_folder("--frames", frames)
         _write_file("--frames", frames, film_policy(model, seed).gif())
 
-    played = play_policy(model, episodes, seed)
+    with Waiting("Playing", quiet=as_json):
+        played = play_policy(model, episodes, seed)
     if as_json:
         answer = played_to_dict(played)
         if frames is not None:
@@ -141,6 +157,7 @@ def animate(
     as_json: JsonOption = False,
 ) -> None:
     """Train a recorded swarm again, to the same bits, and write how it moved as an animated GIF."""
+    from shoal.cli.waiting import Waiting
     from shoal.presentation.gif import check_gif_installed, gif
     from shoal.presentation.shown_loss import shown_loss
     from shoal.replay.recorder import Window, recorded_training, replay_training
@@ -153,10 +170,17 @@ def animate(
     with open_store(store, create=False) as opened:
         recorded = recorded_training(opened, run, genome, repeat)
         problem = opened.load_problem(run)
-    film = replay_training(
-        problem, recorded.task, recorded.iterations, window, recorded=recorded.loss
-    )
-    _write_file("--to", to, gif(film, dark))
+    with Waiting("Training again", quiet=as_json) as waiting:
+        film = replay_training(
+            problem,
+            recorded.task,
+            recorded.iterations,
+            window,
+            recorded=recorded.loss,
+            on_progress=waiting.show,
+        )
+    with Waiting("Drawing", quiet=as_json):
+        _write_file("--to", to, gif(film, dark))
 
     name = recorded.task.genome.hash
     number = recorded.task.repeat
@@ -183,7 +207,7 @@ def _exactness_text(film: Replay, shown: ShownLoss) -> str:
     if film.recorded is None:
         return ""
     if film.exact:
-        return f", the {shown.one} that was recorded, to the bit"
+        return f", which is exactly the recorded {shown.one}"
     return f", not the recorded {shown.number(film.recorded)}"
 
 
@@ -223,6 +247,7 @@ def predict(
     as_json: JsonOption = False,
 ) -> None:
     """Apply an exported model to a table."""
+    from shoal.cli.waiting import Waiting
     from shoal.data.table_io import read_cells
     from shoal.inference import standalone
 
@@ -238,10 +263,11 @@ def predict(
     try:
         loaded = standalone.load_model(model)
         source = data
-        columns = read_cells(str(data))
-        kept = standalone.kept_columns(columns, keep)
-        prediction = standalone.predict(loaded, columns, strict=strict, each=spread)
-        standalone.write_predictions(out, prediction, proba=proba, kept=kept)
+        with Waiting("Predicting", quiet=as_json):
+            columns = read_cells(str(data))
+            kept = standalone.kept_columns(columns, keep)
+            prediction = standalone.predict(loaded, columns, strict=strict, each=spread)
+            standalone.write_predictions(out, prediction, proba=proba, kept=kept)
     except standalone.TableError as error:
         raise ModelError(
             f"{source}: {error.problem}", expected=error.expected, remedy=error.remedy

@@ -169,6 +169,14 @@ RoleOption = Annotated[
 
 # `shoal run`: the search
 
+BudgetOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="quick|default|thorough|overnight",
+        help="How much is tried: sets generations, population and iterations where those are not "
+        "given; overnight ends after eight hours",
+    ),
+]
 GenerationsOption = Annotated[
     int | None,
     typer.Option(
@@ -300,7 +308,7 @@ TrainingSecondsOption = Annotated[
     float | None,
     typer.Option(
         help="End each training after this many seconds; "
-        "new results are then not reproducible to the bit",
+        "new results are then not reproducible bit for bit",
         rich_help_panel=_END,
     ),
 ]

@@ -63,6 +63,7 @@ def check_problem(
     Exit code 2: no search can start on it as it is.
     """
     from shoal.cli.run_input import read_options
+    from shoal.cli.waiting import Waiting
     from shoal.data.roles import split_roles
     from shoal.problems.check import check_named
 
@@ -73,7 +74,8 @@ def check_problem(
     if data is None and called:
         roles = role or []
     table = _table(data, target, task, roles)
-    found = check_named(reference, seconds, options=options, table=table, columns=called)
+    with Waiting(f"Looking at {reference}", quiet=as_json):
+        found = check_named(reference, seconds, options=options, table=table, columns=called)
 
     if as_json:
         echo(json.dumps(found.to_dict()))

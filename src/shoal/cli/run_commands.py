@@ -38,7 +38,7 @@ def runs(
     as_json: JsonOption = False,
 ) -> None:
     """List the runs, newest first; archived ones only when asked for."""
-    from shoal.cli.tables import run_row, runs_table
+    from shoal.cli.tables import UNCUT_WIDTH, run_row, runs_table
     from shoal.store import open_store, shown_address, store_exists
 
     wanted = RunFilter(search, state, tag, table, archived)
@@ -51,7 +51,9 @@ def runs(
     if as_json:
         echo(json.dumps({"runs": [run_row(view) for view in views]}))
     elif views:
-        Terminal().print(runs_table(views))
+        # Another program may read it: nothing is cut there.
+        width = None if sys.stdout.isatty() else UNCUT_WIDTH
+        Terminal(width=width).print(runs_table(views))
     elif every:
         echo(f"None of {len(every):,} runs in {shown_address(store)} is like that.")
     else:
@@ -175,7 +177,10 @@ def resume(
 
         with open_store(store, create=False) as opened:
             view = opened.resume(run, budgets)
-            raise typer.Exit(follow_run(opened, view.id, as_json=as_json, prepared=prepared))
+            exit_code = follow_run(
+                opened, view.id, as_json=as_json, prepared=prepared, address=store
+            )
+            raise typer.Exit(exit_code)
 
 
 @app.command()
@@ -278,6 +283,8 @@ def _ask_to_delete(view: RunView) -> None:
     """Return if the user says yes, and end the command otherwise."""
     if not sys.stdin.isatty():
         raise SettingsError(f"Deleting run {view.id} needs a yes.", remedy="add --yes")
-    question = f"Delete run {view.id} ({view.name}, {view.evaluations} trainings) for ever?"
+    question = (
+        f"Delete run {view.id} ({view.name}, {view.evaluations} trainings)? This cannot be undone."
+    )
     if not typer.confirm(question):
         raise typer.Exit

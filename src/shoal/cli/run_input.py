@@ -71,6 +71,7 @@ def read_run_input(given: dict[str, Any], settings_file: Path | None) -> RunInpu
     )
     from shoal.problems.registry import fill_settings, names_code, usual_settings
     from shoal.problems.table_input import load_with_columns
+    from shoal.settings.budgets import with_budget
     from shoal.settings.search_settings import SearchSettings, read_settings_file
 
     values: dict[str, Any] = {}
@@ -85,6 +86,7 @@ def read_run_input(given: dict[str, Any], settings_file: Path | None) -> RunInpu
         _refuse_beside_demo(values.get("data", DEMO_SIMULATION))
         values["data"] = DEMO_SIMULATION
     name = values.pop("name", None)
+    budget = values.pop("budget", None)
     source = values.pop("data", "concrete")
     # A file names its table as seen from the file, a command as seen from where it was typed.
     if settings_file is not None and given.get("data") is None:
@@ -101,13 +103,15 @@ def read_run_input(given: dict[str, Any], settings_file: Path | None) -> RunInpu
     if isinstance(source, str) and names_code(source):
         _refuse_data_options(source, data_options)
         subject = _written(source, options).with_options(**options)
-        filled = fill_settings(pin_settings(values), usual_settings(subject))
+        usual = usual_settings(subject)
+        filled = fill_settings(with_budget(budget, pin_settings(values), usual), usual)
         settings = SearchSettings.parse(filled)
     else:
         _refuse_options(source, options)
         for setting in CODE_SETTINGS:
             _check_import(values.get(setting))
-        settings = SearchSettings.parse(call_columns(pin_settings(values), called))
+        pinned = with_budget(budget, pin_settings(values), {})
+        settings = SearchSettings.parse(call_columns(pinned, called))
         data_options = {**data_options_of(settings), **data_options}
         preset = cast("Preset", settings.preset)
         subject = load_with_columns(source, objectives_of(settings), preset=preset, **data_options)

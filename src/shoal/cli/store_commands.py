@@ -26,11 +26,13 @@ def backup(
 
     The copy is a store itself: --store FILE opens it.
     """
+    from shoal.cli.waiting import Waiting
     from shoal.store import open_store
     from shoal.store.backup import backup as back_up
 
-    with open_store(store, create=False) as opened:
-        copied_runs = back_up(opened, to)
+    bar = Waiting("Copying", quiet=as_json)
+    with open_store(store, create=False) as opened, bar:
+        copied_runs = back_up(opened, to, bar.show)
 
     if as_json:
         echo(json.dumps({"file": str(to), "runs": copied_runs}))
@@ -45,13 +47,15 @@ def restore(
     as_json: JsonOption = False,
 ) -> None:
     """Copy a backup into a store that has no run: a new file, or an empty PostgreSQL database."""
+    from shoal.cli.waiting import Waiting
     from shoal.store import open_store
     from shoal.store.backup import check_backup
     from shoal.store.backup import restore as restore_into
 
     check_backup(file)
     with open_store(store) as opened:
-        copied_runs = restore_into(file, opened)
+        with Waiting("Copying", quiet=as_json) as waiting:
+            copied_runs = restore_into(file, opened, waiting.show)
         address = opened.url
 
     if as_json:
@@ -67,9 +71,11 @@ def doctor(store: StoreOption = None, as_json: JsonOption = False) -> None:
     Says how to mend each.
     """
     from shoal.cli.tables import doctor_table
+    from shoal.cli.waiting import Waiting
     from shoal.store.diagnostics import examine
 
-    checks = examine(store)
+    with Waiting("Checking", quiet=as_json):
+        checks = examine(store)
 
     if as_json:
         echo(json.dumps({"checks": [check.to_dict() for check in checks]}))
@@ -98,9 +104,11 @@ def bench(
         return
 
     from shoal.cli.tables import bench_table
+    from shoal.cli.waiting import Waiting
     from shoal.pso.benchmark import benchmark
 
-    result = benchmark()
+    with Waiting("Measuring", quiet=as_json) as waiting:
+        result = benchmark(on_progress=waiting.show)
 
     if as_json:
         echo(json.dumps(result.to_dict()))
@@ -110,9 +118,11 @@ def bench(
 
 def _bench_problem(reference: str, as_json: bool) -> None:
     from shoal.cli.tables import paces_table
+    from shoal.cli.waiting import Waiting
     from shoal.problems.pace import problem_paces
 
-    found = problem_paces(reference)
+    with Waiting(f"Timing {reference}", quiet=as_json):
+        found = problem_paces(reference)
     if as_json:
         echo(json.dumps(found.to_dict()))
     else:

@@ -71,7 +71,7 @@ _HEADS = {
 _AMOUNT: dict[str, Any] = {"justify": "right", "no_wrap": True}
 _RUN_COLUMNS: dict[str, dict[str, Any]] = {
     "Run": _AMOUNT,
-    "Name": {"max_width": 16},
+    "Name": {},
     "State": {"no_wrap": True},
     **dict.fromkeys(("Gen.", "Trainings", "Best", "Time"), _AMOUNT),
     "Started": {"no_wrap": True},
@@ -80,7 +80,8 @@ _RUN_COLUMNS: dict[str, dict[str, Any]] = {
 _LEFT_OUT_FIRST = ("Tags", "Started", "Time", "Trainings", "Gen.", "Best")
 # Columns of the terminal that names have at least, with the space beside them.
 _SHORTEST_NAME = 10
-_ANY_WIDTH = 1_000
+# Columns of a line that nothing is cut in.
+UNCUT_WIDTH = 1_000
 
 _CHAMPION_STYLE = "bold green"
 # Terminals have no orange and no gray of their own; other colours have the same name.
@@ -153,10 +154,10 @@ def state_text(state: str) -> Text:
     return Text(state, style=_TERMINAL_COLOURS.get(colour, colour))
 
 
-def best_score_text(best: Best) -> Text:
-    """The best genome's score, with its interval and how many repeats that rests on."""
+def best_score_text(best: Best, *, short: bool = False) -> Text:
+    """The best genome's score, with its interval and, unless ``short``, what that rests on."""
     score = score_with_spread(best.score, half_width(best.ci95), best.metric)
-    basis = f"  ({best.repeats} repeats, 95 % interval)" if best.ci95 else ""
+    basis = f"  ({best.repeats} repeats, 95 % interval)" if best.ci95 and not short else ""
     return Text.assemble((score, "bold green"), basis)
 
 
@@ -278,7 +279,10 @@ def run_row(run: RunView) -> dict[str, Any]:
 
 
 def runs_table(runs: Sequence[RunView]) -> RenderableType:
-    """`shoal runs`. Where runs have different metrics, scores have their metric below them."""
+    """`shoal runs`. Where runs have different metrics, scores have their metric below them.
+
+    A terminal has as many columns as there is room for; in a pipe or a file nothing is cut.
+    """
     return _RunsTable(runs)
 
 
@@ -295,7 +299,7 @@ class _RunsTable:
             names.remove("Tags")
         for left_out in [name for name in _LEFT_OUT_FIRST if name in names]:
             others = self._table([name for name in names if name != "Name"])
-            wide = options.update(max_width=_ANY_WIDTH)
+            wide = options.update(max_width=UNCUT_WIDTH)
             needed = console.measure(others, options=wide).minimum
             if needed + _SHORTEST_NAME <= options.max_width:
                 break
@@ -348,7 +352,7 @@ def verdict_text(run_id: int, verdict: ReplayCheck, metric: Metric) -> Renderabl
         return Text.assemble(training, same_error, f": {recorded.error}")
     if verdict.same:
         unit = " %" if metric.unit == "%" else ""
-        scores = f"{recorded.score:.4f}{unit} and all other scores are those recorded, to the bit."
+        scores = f"{recorded.score:.4f}{unit} and all other scores are exactly those recorded."
         return Text.assemble(training, ("The same", "bold green"), f": {scores}")
 
     table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))

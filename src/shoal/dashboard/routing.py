@@ -59,6 +59,7 @@ PLACES = (
     Place("matters", "What matters", ":material/tune:", "importance", of_run=True),
     Place("system", "System", ":material/dns:", "system"),
     Place("settings", "Settings", ":material/settings:", "settings"),
+    Place("help", "Help", ":material/help:", "help"),
 )
 FRONT = PLACES[0]
 

@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import datetime
 import decimal
+import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -370,10 +371,31 @@ def _column_or_texts(series: pd.Series, name: str, column: str) -> pd.Series | l
     if isinstance(dtype, np.dtype) and dtype.kind in "iuf":
         return _from_numbers(series.to_numpy())
 
-    values = series.tolist()
-    if all(value is None or isinstance(value, str) for value in values):
-        return values
+    values = _shared_cells(series) if isinstance(dtype, pd.StringDtype) else series.tolist()
+    if _are_texts(values):
+        return [value if isinstance(value, str) else None for value in values]
     return _from_objects(values, name, column)
+
+
+def _shared_cells(series: pd.Series) -> list[Any]:
+    """The cells of a column of texts. Equal ones are one object, in an eighth of the memory."""
+    which, different = pd.factorize(series)
+    # The last one is that of -1, of no value.
+    texts = np.array([*different, None], dtype=object)
+    cells: list[Any] = texts[which].tolist()
+    return cells
+
+
+def _are_texts(values: list[object]) -> bool:
+    """Whether cells are texts, of which some may be missing: None, pandas' NA, or NaN."""
+    others = [value for value in values if not isinstance(value, str)]
+    if len(others) == len(values) and any(value is not None for value in others):
+        return False
+    return all(value is None or value is pd.NA or _is_nan(value) for value in others)
+
+
+def _is_nan(value: object) -> bool:
+    return isinstance(value, float) and math.isnan(value)
 
 
 def _from_numbers(values: NDArray[np.generic]) -> pd.Series:

@@ -187,7 +187,7 @@ class FunctionReport:
         run = self.summary.run
         commands = {
             "The same search, with the same result hash:": "shoal run --settings settings.toml",
-            "One of the champion's trainings, compared to the bit:": first_replay(
+            "One of the champion's trainings, compared bit for bit:": first_replay(
                 run, self.champion.genome, self.table
             ),
         }

@@ -131,7 +131,7 @@ class PolicyReport:
         acting = champion.ensemble.test
         if acting is not None:
             half = ci95_half_width(champion.episodes)
-            about = f"{self._test_scenarios():,} scenarios nobody had met"
+            about = f"{self._test_scenarios():,} scenarios that the search did not use"
             title = "Test, the policy that acts"
             cards.append(card(title, acting[metric.name], half, metric, about, highlight=True))
         return tag("dl", *cards, class_="cards")
@@ -254,7 +254,7 @@ class PolicyReport:
         run = self.summary.run
         commands = {
             "The same search, with the same result hash:": "shoal run --settings settings.toml",
-            "One of the champion's trainings, compared to the bit:": first_replay(
+            "One of the champion's trainings, compared bit for bit:": first_replay(
                 run, self.champion.genome, self.table
             ),
             "The policy in new scenarios, from the exported folder:": "shoal play FOLDER",

@@ -183,7 +183,7 @@ def again_section(
         "The same search, with the same result hash:": (
             f"shoal run {data}--settings settings.toml"
         ),
-        "One of the champion's trainings, compared to the bit:": (
+        "One of the champion's trainings, compared bit for bit:": (
             first_replay(run, genome, evaluations)
         ),
         "Predictions for another table, with NumPy alone:": (

@@ -2778,7 +2778,8 @@ def _check_scaling(place: str, column: Mapping[str, Any]) -> None:
     """Raise TableError for a scaling that makes no single precision of what is filled in, or of
     dates. What else is scaled is checked when it is there, as its row can be said then.
     """
-    if column.get("fill") is None:
+    # Fields that a kind does not have are not checked, and nothing reads them.
+    if "fill" not in _COLUMNS[column["kind"]] or column["fill"] is None:
         return
     fill = float(column["fill"])
     if column.get("log_floor") is not None:

@@ -44,7 +44,7 @@ class Runner:
     wait
         Waits for a number of seconds.
     make_executor
-        Makes the executor of a problem, for a number of workers or (None) one a core.
+        Makes the executor of a problem, for a number of workers or (None) one for each core.
     look
         Called about five times a second while the run is worked on. What it raises ends the work,
         and the run stays claimed.

@@ -210,7 +210,9 @@ class Benchmark:
 
 
 def benchmark(
-    shapes: tuple[Shape, ...] = SHAPES, round_seconds: float = ROUND_SECONDS
+    shapes: tuple[Shape, ...] = SHAPES,
+    round_seconds: float = ROUND_SECONDS,
+    on_progress: Callable[[float], None] = lambda _: None,
 ) -> Benchmark:
     """Measure this machine.
 
@@ -220,6 +222,8 @@ def benchmark(
         The swarms to time.
     round_seconds
         Seconds of each workload in each of `ROUNDS` rounds. A figure is the median of the rounds.
+    on_progress
+        Is called with the share that is done, 0 to 1, when a swarm is timed.
 
     Returns
     -------
@@ -230,8 +234,9 @@ def benchmark(
     one_core_seconds, all_cores_seconds = time_in_turns(peak_workloads, round_seconds)
 
     measurements = []
-    for shape in shapes:
+    for number, shape in enumerate(shapes, 1):
         measurements.append(_measure(shape, round_seconds))
+        on_progress(number / len(shapes))
 
     return Benchmark(
         processor=platform.processor() or platform.machine(),

@@ -13,6 +13,7 @@ from __future__ import annotations
 import logging
 import math
 import shlex
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -23,6 +24,7 @@ from shoal.errors import SettingsError, StoreError
 from shoal.problems.base import Problem
 from shoal.problems.evaluation import Evaluation
 from shoal.pso.engines import cores, get_engine
+from shoal.pso.swarm import SwarmState, TrainingTask
 from shoal.settings.phase import FIRST_CONFIRMATION
 from shoal.store import Store, default_path
 from shoal.store.genome_lookup import genome_name
@@ -125,7 +127,12 @@ def recorded_evaluation(store: Store, run_id: int | str, genome: str, repeat: in
 
 
 def verify(
-    store: Store, run_id: int | str, genome: str, repeat: int, threads: int | None = None
+    store: Store,
+    run_id: int | str,
+    genome: str,
+    repeat: int,
+    threads: int | None = None,
+    on_progress: Callable[[float], None] | None = None,
 ) -> ReplayCheck:
     """Train a recorded evaluation again, here and now, and compare.
 
@@ -139,6 +146,8 @@ def verify(
         The repeat.
     threads
         How many threads train; None: one for each core. They change no bit.
+    on_progress
+        Is called now and then with the share that is done, 0 to 1.
 
     Raises
     ------
@@ -149,7 +158,7 @@ def verify(
     """
     evaluation = recorded_evaluation(store, run_id, genome, repeat)
     problem = store.load_problem(run_id)
-    again, _ = retrain(problem, evaluation, threads or cores())
+    again, _ = retrain(problem, evaluation, threads or cores(), on_progress)
     check = ReplayCheck(evaluation, again, _differences(evaluation, again))
     if not check.same:
         names = ", ".join(difference.name for difference in check.differences)
@@ -158,7 +167,10 @@ def verify(
 
 
 def retrain(
-    problem: Problem, evaluation: Evaluation, threads: int = 1
+    problem: Problem,
+    evaluation: Evaluation,
+    threads: int = 1,
+    on_progress: Callable[[float], None] | None = None,
 ) -> tuple[Evaluation, NDArray[np.float32] | None]:
     """Train a recorded evaluation again.
 
@@ -168,6 +180,8 @@ def retrain(
         What was trained.
     threads
         How many threads train. They change no bit.
+    on_progress
+        Is called now and then with the share that is done, 0 to 1.
 
     Returns
     -------
@@ -194,12 +208,21 @@ def retrain(
             )
 
     engine = get_engine(problem.settings.engine, threads)
+    if on_progress is not None:
+        engine.observer = _observer(on_progress)
     try:
         return problem.train(evaluation.task, engine, length)
     except Exception as error:
         # As `evaluate` records it.
         message = f"{type(error).__name__}: {error}"
         return Evaluation(evaluation.task, "failed", error=message), None
+
+
+def _observer(on_progress: Callable[[float], None]) -> Callable[[TrainingTask, SwarmState], None]:
+    def observe(task: TrainingTask, state: SwarmState) -> None:
+        on_progress(state.iteration / max(1, task.iterations))
+
+    return observe
 
 
 def _differences(recorded: Evaluation, again: Evaluation) -> tuple[Difference, ...]:

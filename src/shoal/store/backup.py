@@ -49,7 +49,7 @@ _NOT_COPIED = (supervisor, live)
 _Read = Callable[[Select[Any]], Sequence[RowMapping]]
 
 
-def backup(store: Store, to: Path) -> int:
+def backup(store: Store, to: Path, on_progress: Callable[[float], None] | None = None) -> int:
     """Copy everything into a new file.
 
     The file appears under its name only when it is complete.
@@ -60,6 +60,8 @@ def backup(store: Store, to: Path) -> int:
         The store; it may be in use.
     to
         The file.
+    on_progress
+        Is called now and then with the share that is copied, 0 to 1.
 
     Returns
     -------
@@ -79,7 +81,7 @@ def backup(store: Store, to: Path) -> int:
 
     try:
         with part_file(to) as part, Store(part) as target:
-            runs = _copy(store, target, in_use=True)
+            runs = _copy(store, target, in_use=True, on_progress=on_progress)
     except OSError as error:
         raise StoreError(
             f"The copy {to} cannot be written: {error.strerror}.",
@@ -103,7 +105,9 @@ def check_backup(backup_file: Path) -> None:
         raise StoreError(f"There is no backup {backup_file}.", remedy="check the path")
 
 
-def restore(backup_file: Path, store: Store) -> int:
+def restore(
+    backup_file: Path, store: Store, on_progress: Callable[[float], None] | None = None
+) -> int:
     """Copy a backup into a store that was never used.
 
     Parameters
@@ -112,6 +116,8 @@ def restore(backup_file: Path, store: Store) -> int:
         A file that `backup` has written.
     store
         An empty store.
+    on_progress
+        Is called now and then with the share that is copied, 0 to 1.
 
     Returns
     -------
@@ -137,22 +143,47 @@ def restore(backup_file: Path, store: Store) -> int:
         )
 
     with Store(backup_file) as source:
-        runs = _copy(source, store, in_use=False)
+        runs = _copy(source, store, in_use=False, on_progress=on_progress)
     _log.info("%d runs of %s were copied to %s", runs, backup_file, store.url)
     return runs
 
 
-def _copy(source: Store, target: Store, *, in_use: bool) -> int:
+class _Copied:
+    """How many evaluations are copied, of all: nearly all of a store is these."""
+
+    def __init__(self, on_progress: Callable[[float], None] | None) -> None:
+        self._on_progress = on_progress
+        self._count = 0
+        self.total: int | None = None
+
+    def add(self, count: int) -> None:
+        self._count += count
+        if self._on_progress is not None and self.total:
+            self._on_progress(min(1.0, self._count / self.total))
+
+
+def _copy(
+    source: Store,
+    target: Store,
+    *,
+    in_use: bool,
+    on_progress: Callable[[float], None] | None,
+) -> int:
     """Copy all tables but `_NOT_COPIED`; how many runs there are.
 
     ``in_use``: others write to the source meanwhile; the target is a new file of SQLite.
     """
+    counted = _Copied(on_progress)
+    if on_progress is not None:
+        counted.total = source.read(
+            lambda c: c.scalar(select(func.count()).select_from(evaluation))
+        )
 
     def write(into: Connection) -> int:
         # On PostgreSQL nobody waits for a reader.
         if in_use and source.path is not None:
-            _copy_ahead(source, into)
-        runs = source.read(lambda connection: _copy_moment(connection, into))
+            _copy_ahead(source, into, counted)
+        runs = source.read(lambda connection: _copy_moment(connection, into, counted))
 
         # Nobody drives the runs here. A higher epoch: a claim on the source is none on the copy.
         into.execute(update(run).values(owner=None, heartbeat=None, epoch=run.c.epoch + 1))
@@ -165,7 +196,7 @@ def _copy(source: Store, target: Store, *, in_use: bool) -> int:
     return target.write(write)
 
 
-def _copy_ahead(source: Store, into: Connection) -> None:
+def _copy_ahead(source: Store, into: Connection, counted: _Copied) -> None:
     """Copy what never changes, each batch in a transaction of its own."""
     # The runs that evaluations refer to come at last.
     into.execute(text("PRAGMA defer_foreign_keys = ON"))
@@ -174,10 +205,10 @@ def _copy_ahead(source: Store, into: Connection) -> None:
         return source.read(partial(_rows, query=query))
 
     for table in _GROWING:
-        _copy_new(table, read, into)
+        _copy_new(table, read, into, counted)
 
 
-def _copy_moment(source: Connection, into: Connection) -> int:
+def _copy_moment(source: Connection, into: Connection, counted: _Copied) -> int:
     """Bring the copy to this moment of the source; how many runs there are."""
     read = partial(_rows, source)
     rewritten = [
@@ -189,7 +220,7 @@ def _copy_moment(source: Connection, into: Connection) -> int:
 
     for table in metadata.sorted_tables:
         if table in _GROWING:
-            _copy_new(table, read, into)
+            _copy_new(table, read, into, counted)
         elif table in rewritten:
             for rows in source.execute(select(table)).mappings().partitions(_BATCH):
                 into.execute(insert(table), [dict(row) for row in rows])
@@ -200,12 +231,12 @@ def _rows(connection: Connection, query: Select[Any]) -> Sequence[RowMapping]:
     return connection.execute(query).mappings().all()
 
 
-def _copy_new(table: Table, read: _Read, into: Connection) -> None:
+def _copy_new(table: Table, read: _Read, into: Connection, counted: _Copied) -> None:
     """Copy the rows of a growing table that the copy has not; remove what is gone."""
     if table is dataset:
         _copy_new_datasets(read, into)
     else:
-        _copy_new_evaluations(read, into)
+        _copy_new_evaluations(read, into, counted)
 
 
 def _copy_new_datasets(read: _Read, into: Connection) -> None:
@@ -220,7 +251,7 @@ def _copy_new_datasets(read: _Read, into: Connection) -> None:
         _insert(dataset, read(select(dataset).where(dataset.c.hash == new)), into)
 
 
-def _copy_new_evaluations(read: _Read, into: Connection) -> None:
+def _copy_new_evaluations(read: _Read, into: Connection, counted: _Copied) -> None:
     # Of one run, a later row has a higher id, and none is deleted before the run is.
     newest = select(evaluation.c.run_id, func.max(evaluation.c.id).label("id"))
     newest = newest.group_by(evaluation.c.run_id)
@@ -239,6 +270,7 @@ def _copy_new_evaluations(read: _Read, into: Connection) -> None:
             if not rows:
                 break
             _insert(evaluation, rows, into)
+            counted.add(len(rows))
             copied_last = rows[-1]["id"]
 
 

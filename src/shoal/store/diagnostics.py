@@ -289,7 +289,7 @@ def _check_runs(store: Store) -> Check:
     supervisors = store.supervisors()
     running = [run.id for run in runs if run.state == "running"]
     interrupted = [run.id for run in runs if run.state == "interrupted"]
-    finding = f"{len(runs)}, {len(running)} running; {len(supervisors)} supervisors alive"
+    finding = f"{len(runs)}, {len(running)} running; {len(supervisors)} supervisors running"
 
     # A supervisor of all runs takes interrupted runs up by itself.
     serves_all = any(supervisor.scope is None for supervisor in supervisors)

@@ -234,8 +234,8 @@ def duels_table(comparison: Comparison) -> pd.DataFrame:
                 "Test": f"{duel.first} – {duel.second}",
                 "Verdict": duel.verdict,
                 **_difference_cells(duel.difference),
-                "Of": _measure_words(duel, comparison.metric),
-                "By": duel.how,
+                "Measure": _measure_words(duel, comparison.metric),
+                "Based on": duel.how,
             }
         )
 

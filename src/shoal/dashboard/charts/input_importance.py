@@ -34,7 +34,7 @@ def input_bars_html(found: InputImportances) -> str:
     low, width = axis_of(found)
     rows = "".join(_row_html(own, low, width) for own in found.inputs)
     head = (
-        f'<th>Column</th><th></th><th class="n">{escape(loss_title(found.metric))}</th>'
+        f'<th>Column</th><td></td><th class="n">{escape(loss_title(found.metric))}</th>'
         '<th class="n">95 % interval</th>'
     )
     return f'<table class="grid bars"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'

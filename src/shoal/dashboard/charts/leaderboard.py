@@ -185,7 +185,7 @@ def leaderboard_chart(
         )
         legend.append(entry)
 
-        # Repeats of shorter rungs are not drawn: their scores do not compare.
+        # Repeats of shorter rungs are not drawn: their scores cannot be compared.
         shown = dots[(dots["phase"] == style.phase) & (dots["counted"] | is_confirmation)]
         layers.append(_dots_layer(shown, offset, entry, x, y, metric))
         layers += _mean_layers(_means(best, style, offset), entry, x, y, metric)

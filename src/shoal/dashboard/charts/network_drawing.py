@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from shoal.dashboard.charts.base import COLOUR_SCALE, palette
-from shoal.dashboard.charts.vega import LegendEntry, Spec, layer, records, tooltip, vega_chart
+from shoal.dashboard.charts.vega import LegendEntry, Spec, layer, tooltip, vega_chart
 from shoal.nn.network import Network
 from shoal.presentation.formatting import shortened
 
@@ -221,26 +221,29 @@ def weights_chart(
     colours = palette(dark)
     cells, _ = weights_data(network, weights, number)
     axis = {"grid": False, "tickMinStep": 1, "format": ",d"}
-    scale: Spec = {"nice": False, "zero": False}
+    # Scales with ends of their own: without rows Vega would warn of them.
+    across = {"nice": False, "domain": [0, network.layers[number]]}
+    down = {"nice": False, "domain": [0, network.layers[number + 1]], "reverse": True}
+    largest = float(cells["size"].max()) or 1.0
     encoding = {
         "x": {
             "field": "source",
             "type": "quantitative",
-            "scale": scale,
+            "scale": across,
             "axis": {**axis, "title": f"Nodes of layer {number + 1}"},
         },
         "x2": {"field": "source_end"},
         "y": {
             "field": "to",
             "type": "quantitative",
-            "scale": {**scale, "reverse": True},
+            "scale": down,
             "axis": {**axis, "title": f"Nodes of layer {number + 2}"},
         },
         "y2": {"field": "to_end"},
         "color": {
             "field": "size",
             "type": "quantitative",
-            "scale": {"scheme": COLOUR_SCALE.lower(), "zero": True},
+            "scale": {"scheme": COLOUR_SCALE.lower(), "domain": [0, largest]},
             "legend": {"orient": "right", "gradientThickness": 12, "titleLimit": 0},
         },
         "tooltip": tooltip(
@@ -250,8 +253,6 @@ def weights_chart(
     return vega_chart(
         colours,
         height=260,
-        layers=[layer({"type": "rect"}, {})],
+        layers=[layer({"type": "rect"}, encoding, cells)],
         fit=True,
-        data={"values": records(cells)},
-        encoding=encoding,
     )

@@ -12,10 +12,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from shoal.analysis.champion_rows import champion_rows
 from shoal.analysis.comparable_scores import floored_scores, with_comparable_scores
 from shoal.analysis.evaluation_table import EvaluationTable
 from shoal.analysis.gene_features import gene_features
 from shoal.analysis.importance import importances
+from shoal.analysis.input_importance import REPEATS, input_importances
 from shoal.analysis.simple_methods import reference_lines, simple_methods
 from shoal.analysis.summary import load_champion, summarise
 from shoal.dashboard.charts.base import palette
@@ -25,6 +27,7 @@ from shoal.dashboard.charts.history import (
     history_data,
     planned_generations,
 )
+from shoal.dashboard.charts.input_importance import importance_chart
 from shoal.dashboard.charts.leaderboard import leaderboard_chart, leaderboard_data, repeats_data
 from shoal.dashboard.charts.vega import FONT, Spec
 from shoal.errors import AnalysisError
@@ -63,7 +66,8 @@ class RunPlots:
         self._open_store = open_store
 
     def __repr__(self) -> str:
-        return f"<Figures of run {self._run.id}: .history(), .leaderboard(), .swarm(), .genes()>"
+        figures = ".history(), .leaderboard(), .inputs(), .genes(), .swarm()"
+        return f"<Figures of run {self._run.id}: {figures}>"
 
     def history(self, *, width: int = WIDTH, dark: bool = False) -> altair.TopLevelMixin:
         """Best and average score by generation, as on the page Live.
@@ -128,6 +132,41 @@ class RunPlots:
             raise _nothing_yet(self._run, "training")
         chart = leaderboard_chart(best, dots, metric=self._run.metric, dark=dark)
         return as_altair(chart, width, dark)
+
+    def inputs(
+        self, *, repeats: int = REPEATS, seed: int = 0, width: int = WIDTH, dark: bool = False
+    ) -> altair.TopLevelMixin:
+        """Which columns of the table the champion needs, as on the page Model.
+
+        Parameters
+        ----------
+        repeats, seed
+            As of `shoal.SearchResult.importance`.
+        width, dark
+            As of `history`.
+
+        Returns
+        -------
+        altair.LayerChart
+
+        Raises
+        ------
+        AnalysisError
+            There is no champion, or the table has no test rows.
+        ProblemError
+            The run solves no table.
+        SettingsError
+            For ``repeats`` out of range.
+        StoreError
+            The store cannot be read any more.
+        """
+        with self._open_store() as store:
+            champion = load_champion(store, self._run)
+            problem = store.load_problem(self._run.id)
+        if champion is None:
+            raise _nothing_yet(self._run, "champion")
+        found = input_importances(champion_rows(problem, champion), repeats=repeats, seed=seed)
+        return as_altair(importance_chart(found, dark=dark), width, dark)
 
     def genes(self, *, dark: bool = False) -> Figure:
         """All genomes as lines through the genes that matter most, as on the page What matters.
@@ -239,7 +278,9 @@ def as_altair(spec: Spec, width: int, dark: bool) -> altair.TopLevelMixin:
     spec = copy.deepcopy(spec)
     about = spec.pop("usermeta")
     colours = palette(dark)
-    spec |= {"background": colours.surface, "width": width - MARGINS["left"] - MARGINS["right"]}
+    # Vega finds the margins of charts that fit; those of others are fixed.
+    inner = width if about["fit"] else width - MARGINS["left"] - MARGINS["right"]
+    spec |= {"background": colours.surface, "width": inner}
     lines = _legend_lines(about["entries"], spec["width"])
     spec["padding"] = {**spec["padding"], "top": spec["padding"]["top"] + _LINE * len(lines)}
     for n, entries in enumerate(lines):

@@ -25,7 +25,7 @@ from shoal.store import RunView
 
 _log = logging.getLogger(__name__)
 
-# Births back: the most that can be chosen, and what is chosen at first.
+# Steps back: the most that can be chosen, and what is chosen at first.
 DEEPEST = 6
 USUAL = 3
 
@@ -90,16 +90,16 @@ def _heading(run: RunView, *, choose_depth: bool) -> int:
     with st.container(
         horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"
     ):
-        st.subheader("Where it comes from", anchor=False, width="content")
+        st.header("Where it comes from", anchor=False, width="content")
         if not choose_depth:
             return USUAL
 
         depth = st.segmented_control(
-            "Births back",
+            "Steps back",
             range(1, DEEPEST + 1),
             default=USUAL,
             key=f"depth-{run.id}",
-            help="How far back the graph goes",
+            help="How many births back the graph goes",
             wrap=True,
         )
     return depth or USUAL
@@ -200,7 +200,7 @@ def _table(run: RunView, relatives: tuple[Relative, ...], scores: dict[str, floa
         mutations = [change_text(change) for change in birth.mutations]
         rows.append(
             {
-                "Births back": relative.distance,
+                "Steps back": relative.distance,
                 "Genome": relative.name[:8],
                 "Generation": relative.generation,
                 title: scores.get(relative.name),

@@ -24,6 +24,7 @@ from shoal.data.column_profile import ColumnFacts
 from shoal.data.dataset import MAX_FOLDS, Encoding
 from shoal.data.presets import DATA_PRESETS
 from shoal.settings import field_help
+from shoal.settings.budgets import BUDGETS, Budget
 from shoal.settings.samplers import SAMPLERS
 from shoal.settings.search_settings import MAX_WORKERS, SearchSettings
 
@@ -76,11 +77,11 @@ _BUDGET_FIELDS = {
         f"{field_help.ITERATIONS}; of the longest ones, where they differ",
     ),
     "repeats": _BudgetField(1, 1_000, f"{field_help.REPEATS}, each from another start"),
-    "seed": _BudgetField(0, 2**53 - 1, "the same seed gives the same result, to the bit"),
+    "seed": _BudgetField(0, 2**53 - 1, "the same seed gives exactly the same result"),
     "max_seconds": _BudgetField(
         1.0,
         1e9,
-        f"{field_help.MAX_SECONDS}; new results are then not reproducible to the bit",
+        f"{field_help.MAX_SECONDS}; new results are then not reproducible bit for bit",
         empty="no limit",
     ),
     "workers": _BudgetField(
@@ -90,6 +91,8 @@ _BUDGET_FIELDS = {
         empty="one for each core",
     ),
 }
+# The fields that a budget by name fills in.
+_SET_BY_BUDGETS = ("generations", "population", "iterations", "max_seconds")
 _BUDGET_ROWS = (
     ("generations", "population", "iterations", "repeats"),
     ("seed", "max_seconds", "sampler", "workers"),
@@ -223,6 +226,7 @@ def budget(chosen: new_run_draft.Usual) -> dict[str, Any]:
         Settings by name.
     """
     usual = SearchSettings.parse(chosen.settings)
+    _named_budget(chosen.owner, usual)
     values: dict[str, Any] = {}
     for names in _BUDGET_ROWS:
         for column, name in zip(st.columns(4, gap="small"), names, strict=True):
@@ -235,6 +239,40 @@ def budget(chosen: new_run_draft.Usual) -> dict[str, Any]:
                 values[name] = _budget_field(column, widget, name)
 
     return values
+
+
+def _named_budget(owner: str, usual: SearchSettings) -> None:
+    """Offer budgets by name: one fills in the fields below, which may be changed afterwards."""
+    widget = preset_key(owner, "budget")
+    now = {}
+    for name in _SET_BY_BUDGETS:
+        now[name] = st.session_state.get(preset_key(owner, name), getattr(usual, name))
+    # What is in the fields has no name once somebody changed it.
+    st.session_state[widget] = next(
+        (name for name, budget in BUDGETS.items() if _of_budget(budget, usual) == now), None
+    )
+    st.segmented_control(
+        "Budget",
+        list(BUDGETS),
+        format_func=lambda name: f"{name.capitalize()}: {BUDGETS[name].about}",
+        key=widget,
+        on_change=_apply_budget,
+        args=(owner, usual),
+    )
+
+
+def _of_budget(budget: Budget, usual: SearchSettings) -> dict[str, Any]:
+    """What the fields hold that a budget fills in."""
+    values = budget.settings(usual)
+    return {name: values.get(name, getattr(usual, name)) for name in _SET_BY_BUDGETS}
+
+
+def _apply_budget(owner: str, usual: SearchSettings) -> None:
+    """Fill in the fields; a browser may send any text, and none when it takes back its choice."""
+    budget = BUDGETS.get(st.session_state[preset_key(owner, "budget")])
+    if budget is not None:
+        for name, value in _of_budget(budget, usual).items():
+            st.session_state[preset_key(owner, name)] = value
 
 
 def _sampler_field(column: DeltaGenerator, widget: str) -> str:

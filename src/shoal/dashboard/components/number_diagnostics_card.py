@@ -20,10 +20,9 @@ MOST_TARGETS = 6
 def number_tiles(found: NumberDiagnostics) -> None:
     """MAE, RMSE, R2 and accuracy of the ensemble; of several targets their table."""
     if len(found.targets) > 1:
-        columns = dict.fromkeys(("MAE", "RMSE", "R²", "Accuracy"), ".4g")
-        names = {"target": "Target", "mae": "MAE", "rmse": "RMSE", "r2": "R²"}
-        table = found.to_frame().reset_index().rename(columns={**names, "accuracy": "Accuracy"})
-        html_table(table, "targets", columns)
+        heads = ["MAE", "RMSE", "R²", "Accuracy"]
+        table = found.to_frame().reset_index().set_axis(["Target", *heads], axis="columns")
+        html_table(table, "targets", dict.fromkeys(heads, ".4g"))
         return
     metrics = found.targets[0].metrics
     unit = "in the target's unit"
@@ -40,7 +39,7 @@ def number_tiles(found: NumberDiagnostics) -> None:
 def errors_card(own: TargetDiagnostics, key: str, dark: bool) -> None:
     """Residuals over predictions, and how wrong the model is by range of the target."""
     with st.container(border=True, key=f"errors-{key}"):
-        st.subheader("Where it is wrong", anchor=False)
+        st.header("Where it is wrong", anchor=False)
         st.caption(f"Target {quoted(own.name)}, in its unit. An error is predicted - true.")
         left, right = st.columns(2, gap="small")
         with left:
@@ -54,7 +53,7 @@ def errors_card(own: TargetDiagnostics, key: str, dark: bool) -> None:
 
 
 def _draw_ranges(own: TargetDiagnostics, key: str) -> None:
-    heads = {"from": "From", "to": "To", "rows": "Rows", "mae": "MAE", "rmse": "RMSE"}
-    shown = own.ranges.rename(columns={**heads, "mean_error": "Mean error"})
+    heads = ["From", "To", "Rows", "MAE", "RMSE", "Mean error"]
+    shown = own.ranges.set_axis(heads, axis="columns")
     columns = {**dict.fromkeys(("From", "To", "MAE", "RMSE"), ".4g"), "Mean error": "+.3g"}
     html_table(shown, f"ranges-{key}", {**columns, "Rows": ",d"})

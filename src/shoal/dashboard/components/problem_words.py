@@ -53,23 +53,23 @@ _TABLE = ProblemWords(
     single="Test, single networks",
     together="Test, their ensemble",
     heads=("Single networks", "Ensemble"),
-    unseen="rows nobody had looked at",
+    unseen="test rows, not used by the search",
     trained_on="on the rows trained on",
     curve="Losses on the training rows",
     losses_are_scores=False,
     model=f"Networks, a predict.py that needs NumPy alone, {_RECORDS}",
-    champion="The champion: how good, how sure, and what others make of the same rows",
+    champion="The champion: its scores with intervals, and other methods on the same test rows",
 )
 _SIMULATION = ProblemWords(
     single="Test, all its policies",
     together="Test, the policy that acts",
     heads=("All its policies", "The one that acts"),
-    unseen="scenarios nobody had met",
+    unseen="test scenarios, not used by the search",
     trained_on="in the scenarios trained in",
     curve="Scores in the training scenarios",
     losses_are_scores=True,
     model=f"Policies, {_RECORDS}",
-    champion="The champion: how good, how sure, and an episode of its policy",
+    champion="The champion: its scores with intervals, and an episode of its policy",
 )
 _FUNCTION = ProblemWords(
     single="Best point",
@@ -81,7 +81,7 @@ _FUNCTION = ProblemWords(
     losses_are_scores=True,
     model="The best point with all its digits, the tuned swarm, every evaluation and settings, as "
     "a zip archive",
-    champion="The champion: how good, how sure, and the best point",
+    champion="The champion: its scores with intervals, and the best point",
 )
 _BY_KIND = {"table": _TABLE, "simulation": _SIMULATION, "function": _FUNCTION}
 

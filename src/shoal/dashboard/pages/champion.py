@@ -64,7 +64,7 @@ def page() -> None:
     with st.container(key="panels"):
         left, right = st.columns([1.4, 1], gap="small")
         with left.container(border=True, key="chart", height="stretch"):
-            st.subheader("Leaderboard", anchor=False)
+            st.header("Leaderboard", anchor=False)
             _leaderboard(run, snapshot)
         with right.container(border=True, key="best", height="stretch"):
             zone = st.context.timezone
@@ -195,9 +195,9 @@ def _leaders_table(
             column_title("Search", metric): best["score"].to_numpy(),
             "±": best["half"].to_numpy(),
             "n": best["counted"].to_numpy(),
-            "Luck": best["luck"].to_numpy(),
+            "Best - mean": best["luck"].to_numpy(),
             column_title("Confirmed", metric): best["confirmed"].to_numpy(),
-            "Fresh n": best["confirmations"].to_numpy(),
+            "Confirmations": best["confirmations"].to_numpy(),
             "Stability": margins,
             "Layers": ["-".join(map(str, layers)) for layers in best["hidden_layers"]],
             "Rule": best["update_rule"].to_numpy(),
@@ -226,11 +226,11 @@ def _leaders_columns(run: RunView) -> dict[str, Column]:
         column_title("Search", metric): Column(score, "Mean of the repeats that were selected on"),
         "±": Column(text=difference, help="Half of the 95 % interval"),
         "n": Column(".0f", "Repeats that were selected on"),
-        "Luck": Column(
+        "Best - mean": Column(
             text=difference, help=f"By how much the best repeat is better than the mean{unit}"
         ),
         column_title("Confirmed", metric): Column(score, "Mean on unused random streams"),
-        "Fresh n": Column(".0f", "Unused random streams"),
+        "Confirmations": Column(".0f", "Unused random streams"),
         "Stability": Column("+.2f", "Margin: positive swarms contract"),
         "Generation": Column(",.0f", "In which it was born"),
     }
@@ -255,13 +255,13 @@ def _take_away(snapshot: RunSnapshot) -> None:
     run = snapshot.run
     champion = snapshot.summary.champion
     commands = [f"shoal export {run.id} --to model"]
-    st.subheader("Take it away", anchor=False)
+    st.header("Download", anchor=False)
     if champion is None:
         st.caption("There is nothing to download yet.")
         note = "Trains the best genome so far, and writes the same files as a finished run's."
     else:
         _downloads(run)
-        note = "The same files; the record of the run; one training again, compared to the bit."
+        note = "The same files; the record of the run; one training again, compared bit for bit."
         commands.append(f"shoal show {run.id}")
         commands.append(f"shoal replay {run.id} {champion.genome.hash[:8]} 0")
 

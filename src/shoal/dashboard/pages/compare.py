@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from shoal.analysis.comparison import FEWEST, MOST, Comparison, compare
+from shoal.analysis.comparison import FEWEST, MOST, Comparison, comparable_pair, compare
 from shoal.dashboard.charts.compare import (
     curves_chart,
     curves_data,
@@ -29,7 +29,7 @@ from shoal.presentation.formatting import (
     metric_heading,
     spread_text,
 )
-from shoal.store import RunView
+from shoal.store import RunEntry, RunView
 
 # The parameter of the address with the chosen runs, numbers with commas between.
 _RUNS = "runs"
@@ -41,7 +41,7 @@ _AGAINST = "against"
 def page() -> None:
     """Two to eight runs that the address names, or that are chosen here."""
     st.title("Compare", anchor=False)
-    known = {run.id: run for run in store().runs() if run.generations}
+    known = {run.id: run for run in store().run_entries() if run.generations}
     if len(known) < FEWEST:
         st.markdown("**There is nothing to compare yet.**")
         st.caption(
@@ -58,7 +58,8 @@ def page() -> None:
     try:
         snapshots = [read(run) for run in chosen]
         summaries = [snapshot.summary for snapshot in snapshots]
-        comparison = compare(summaries, _against(chosen))
+        finished = [summary.run.id for summary in summaries if summary.champion is not None]
+        comparison = compare(summaries, _against(finished))
     except ShoalError as error:
         error_box(error)
         return
@@ -74,7 +75,7 @@ def page() -> None:
         _settings(comparison)
 
 
-def _chosen_runs(known: dict[int, RunView]) -> list[int]:
+def _chosen_runs(known: dict[int, RunEntry]) -> list[int]:
     """The chosen runs, with the means to choose others.
 
     They stand in the address, so that a reload or a shared link shows the same runs.
@@ -96,7 +97,7 @@ def _chosen_runs(known: dict[int, RunView]) -> list[int]:
     chosen: list[int] = st.multiselect(
         "Runs",
         list(known),
-        named or list(known)[:FEWEST],
+        named or comparable_pair(store(), list(known.values())),
         format_func=lambda run: f"{run} · {known[run].name}",
         max_selections=MOST,
         # Streamlit keeps a choice by its key. Another address is another choice.
@@ -107,10 +108,10 @@ def _chosen_runs(known: dict[int, RunView]) -> list[int]:
     return chosen
 
 
-def _against(chosen: list[int]) -> int | None:
+def _against(finished: list[int]) -> int | None:
     """The run that the others are tested against; None for the leading one."""
     run: int | None = st.session_state.get(_AGAINST)
-    return run if run in chosen else None
+    return run if run in finished else None
 
 
 def _obstacles(comparison: Comparison) -> None:
@@ -126,14 +127,17 @@ def _obstacles(comparison: Comparison) -> None:
 def _reservation(comparison: Comparison) -> str:
     metric = comparison.metric
     if metric is not None and metric.is_accuracy:
-        return "These accuracies do not compare: they are of other rows, or of something else."
-    return "These scores do not compare: they are of something else."
+        return (
+            "These accuracies cannot be compared: the runs differ in their rows or in what they "
+            "predict."
+        )
+    return "These scores cannot be compared: the runs differ in what they measure."
 
 
 def _curves(snapshots: list[RunSnapshot], metric: Metric | None) -> None:
     """The best so far, by trainings or by time."""
     left, right = st.columns([2, 1], vertical_alignment="center")
-    left.subheader("The best so far", anchor=False)
+    left.header("The best so far", anchor=False)
 
     if metric is None:
         st.caption("These runs have different metrics: one axis cannot show their scores.")
@@ -176,7 +180,7 @@ def _curves_figure(
 
 
 def _scores(comparison: Comparison, runs: list[RunView]) -> None:
-    st.subheader("What each found", anchor=False)
+    st.header("What each found", anchor=False)
     metric = comparison.metric
     half = Column(text=lambda value: spread_text(value, metric).removeprefix("± "))
     formats: dict[str, Column | str] = dict.fromkeys(("± 95 %", "± 95 % "), half)
@@ -204,19 +208,24 @@ def _test_text(runs: list[RunView]) -> str:
         return ""
     if all(run.is_table for run in runs):
         return (
-            "Test: rows that nobody had looked at; of single networks on average, and of their "
+            "Test: rows that the search did not use; of single networks on average, and of their "
             "ensemble."
         )
     return (
-        "Test: what nobody had looked at, rows or scenarios; of single networks on average, and of "
-        "what they give together."
+        "Test: rows or scenarios that the search did not use; of single networks on average, and "
+        "of what they give together."
     )
 
 
 def _tests(comparison: Comparison) -> None:
     """Whether one run is better than the others by more than chance."""
-    st.subheader("Is one truly better?", anchor=False)
-    runs = [row.run for row in comparison.rows]
+    st.header("Is one truly better?", anchor=False)
+    if comparison.untested:
+        st.caption(comparison.untested_text)
+    runs = [row.run for row in comparison.rows if row.run not in comparison.untested]
+    if len(runs) < FEWEST:
+        st.caption("Two finished runs are needed for a test.")
+        return
     st.selectbox(
         "Test the others against",
         [None, *runs],
@@ -251,7 +260,7 @@ def _ahead_unit(metric: Metric | None) -> str:
 
 
 def _settings(comparison: Comparison) -> None:
-    st.subheader("Settings that differ", anchor=False)
+    st.header("Settings that differ", anchor=False)
     if not comparison.settings:
         st.caption("None: these runs had the same settings and data.")
         return

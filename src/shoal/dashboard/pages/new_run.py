@@ -43,6 +43,8 @@ from shoal.executors import check_executor_installed
 from shoal.presentation.formatting import duration, quoted
 from shoal.problems.base import Problem
 from shoal.problems.registry import fill_settings, is_simulation, make_problem
+from shoal.problems.table import TableProblem
+from shoal.replay.calibration import Calibrations
 from shoal.settings.search_settings import SearchSettings
 from shoal.store import RunView
 from shoal.tuning.samplers.registry import check_sampler
@@ -76,7 +78,7 @@ def page() -> None:
         )
 
     with st.container(border=True, key="what"):
-        st.subheader("What to solve", anchor=False)
+        st.header("What to solve", anchor=False)
         what = what_to_solve()
         code: Written | ShoalError | None = None
         if what == new_run_draft.SIMULATION:
@@ -95,7 +97,7 @@ def page() -> None:
 def _new_table_run(runs: list[RunView], error: ShoalError | None) -> None:
     """The rest of the form for a table."""
     with st.container(border=True, key="draft"):
-        st.subheader("Data", anchor=False)
+        st.header("Data", anchor=False)
         table = _table(runs)
         if isinstance(table, DataError):
             error = table
@@ -113,7 +115,7 @@ def _new_table_run(runs: list[RunView], error: ShoalError | None) -> None:
             findings = st.container(key="findings")
 
     with st.container(border=True, key="search"):
-        st.subheader("Search", anchor=False)
+        st.header("Search", anchor=False)
         chosen = preset()
         new_run_draft.adapt_bounds(chosen)
         usual = new_run_draft.Usual.of(chosen)
@@ -146,7 +148,7 @@ def _new_code_run(
     shown = None if isinstance(code, ShoalError) else code
 
     with st.container(border=True, key="search"):
-        st.subheader("Search", anchor=False)
+        st.header("Search", anchor=False)
         new_run_draft.adapt_bounds(chosen)
         usual = new_run_draft.Usual.of(chosen, shown)
         values = budget(usual)
@@ -352,17 +354,14 @@ def _start(start: _Start, runs: list[RunView], error: ShoalError | None) -> None
 
     run_id = None
     with st.container(border=True, key="cost"):
-        st.subheader("Before it starts", anchor=False)
+        st.header("Before it starts", anchor=False)
         cost = None
         if settings is not None and start.shown is not None:
             try:
                 problem = make_problem(start.shown, settings)
                 pace = _throughput(problem, runs)
                 cost = estimate_cost(problem, pace, runs)
-                counted = None
-                if pace is None:
-                    counted = _COUNTED.get(problem.kind)
-                _cost(cost, counted)
+                _cost_of(problem, pace, runs, cost)
             except ShoalError as refusal:
                 error = error or refusal
 
@@ -430,6 +429,50 @@ def _recorded_throughput(
     """What is recorded. The problem's record, engine and newest run are the cache's key."""
     del record, engine, newest_ended
     return recorded_throughput(store(), _problem.settings, _problem.to_dict())
+
+
+def _cost_of(
+    problem: Problem, pace: Throughput | None, runs: list[RunView], cost: CostEstimate
+) -> None:
+    """The cost, with the pace of the store, or that of a few trainings tried beside the page."""
+    if pace is not None:
+        _cost(cost, None)
+        return
+
+    key = _calibration_key(problem)
+    _calibrations().pace(key, problem)
+    wait = 1.0 if _calibrations().is_at_work(key) else None
+
+    def tiles() -> None:
+        tried = _calibrations().pace(key, problem)
+        if tried is not None:
+            _cost(estimate_cost(problem, tried, runs), None)
+        else:
+            _cost(cost, _COUNTED.get(problem.kind))
+        if _calibrations().is_at_work(key):
+            st.caption("Some trainings are tried, to say how long it takes on this machine …")
+        elif wait is not None:
+            # The whole page, so that it asks no more.
+            st.rerun()
+
+    st.fragment(tiles, run_every=wait)()
+
+
+def _calibration_key(problem: Problem) -> str:
+    """What decides about the pace of a problem: not how much of it is searched."""
+    settings = problem.settings.to_dict()
+    for name in ("generations", "population", "elitism", "max_seconds", "seed", "workers"):
+        settings.pop(name, None)
+    size = ""
+    if isinstance(problem, TableProblem):
+        train = problem.dataset.train
+        size = f"{train.x.shape} {problem.dataset.outputs} {problem.dataset.name}"
+    return f"{problem.name} {size} {problem.to_dict()} {settings}"
+
+
+@st.cache_resource(show_spinner=False)
+def _calibrations() -> Calibrations:
+    return Calibrations()
 
 
 def _cost(cost: CostEstimate, counted: str | None) -> None:

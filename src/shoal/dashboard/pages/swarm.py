@@ -313,8 +313,8 @@ def _exactness(film: Replay) -> None:
         return
     if film.exact:
         st.caption(
-            f":green[:material/check:] Ended with the recorded {shown.one}, "
-            f"{shown.number(film.loss):.6g}, to the bit · {about}"
+            f":green[:material/check:] The same {shown.one} as recorded, "
+            f"{shown.number(film.loss):.6g} · {about}"
         )
         return
     recorded = math.nan if film.recorded is None else film.recorded

@@ -1,0 +1,241 @@
+"""How fast this machine trains, tried for about two seconds in a process beside the pages.
+
+It is for stores that know nothing of this machine. The first genomes of the search are trained as
+the search would train them, short and long trainings in turn. So the pace is that of the very table
+or simulation, and how early trainings end by their patience is known, too.
+
+    calibrations = Calibrations()
+    calibrations.pace(key, problem)    # None at first, and a `Throughput` some seconds later
+"""
+
+from __future__ import annotations
+
+import base64
+import logging
+import os
+import pickle
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from shoal.analysis.cost_estimate import first_genomes
+from shoal.analysis.stages import stages
+from shoal.analysis.throughput import Throughput, guessed_throughput
+from shoal.errors import ShoalError
+from shoal.problems.base import Problem, ShippedProblem
+from shoal.problems.evaluation import Task
+from shoal.pso.engines import get_engine
+from shoal.pso.engines.base import Engine
+from shoal.system.child import Child, Entry, Parent, answer, prints_dropped
+from shoal.system.process import SINGLE_THREADED
+
+# Seconds of training, and of one training at most.
+SECONDS = 2.0
+_LONGEST = 0.8
+# A process that takes longer gives no pace.
+LIMIT_SECONDS = 60.0
+# Bytes of a problem that is sent to another process for this.
+MOST_BYTES = 30_000_000
+# How far a search's own pace and share are from those of a few trainings: factors, down and up.
+_PACE = (0.85, 1.2)
+_SHARE = (0.85, 1.2)
+_MOST_RESULTS = 32
+_log = logging.getLogger(__name__)
+
+
+def calibrate(
+    problem: Problem, engine: Engine, clock: Callable[[], float] = time.perf_counter
+) -> Throughput | None:
+    """Train some genomes of the first generation, and say how fast that was.
+
+    Parameters
+    ----------
+    problem
+        What would be searched.
+    engine
+        What trains, on one core.
+    clock
+        Seconds that only rise.
+
+    Returns
+    -------
+    Throughput or None
+        None where no training came to an end of its own or of its time.
+    """
+    settings = problem.settings
+    genomes = first_genomes(settings)
+    planned = [stage for stage in stages(settings) if stage.name != "champion" and stage.most]
+    # Compiling is no training.
+    _warm_up(problem, engine, Task(genomes[0], planned[0].repeat))
+
+    seconds: list[float] = []
+    work: list[float] = []
+    shares: list[tuple[float, int]] = []
+    begun = clock()
+    number = 0
+    while clock() - begun < SECONDS or not work:
+        stage = planned[number % len(planned)]
+        task = Task(genomes[number % len(genomes)], stage.repeat)
+        longest = problem.iterations_for(task)
+        started = clock()
+        evaluation, _ = problem.train(task, engine)
+        took = clock() - started
+        number += 1
+        if evaluation.iterations:
+            share = evaluation.iterations / longest
+            seconds.append(took)
+            work.append(float(problem.cost(task)) * share)
+            # A long stage is more of the search than a short one.
+            if took < 0.9 * _LONGEST:
+                shares.append((share, stage.most * longest))
+        if number >= len(genomes) and not work:
+            return None
+    pace = sum(seconds) / sum(work)
+    # Of trainings that were cut off nobody knows when their patience would have ended them.
+    between = guessed_throughput(settings).share
+    if shares:
+        weights = [weight for _, weight in shares]
+        share = float(np.average([share for share, _ in shares], weights=weights))
+        between = (_SHARE[0] * share, min(1.0, _SHARE[1] * share))
+    return Throughput(
+        seconds=(_PACE[0] * pace, _PACE[1] * pace),
+        share=between,
+        source=f"from {len(work)} trainings tried on this machine",
+        is_measured=True,
+    )
+
+
+def _warm_up(problem: Problem, engine: Engine, task: Task) -> None:
+    problem.train(task, engine, iterations=2)
+
+
+@dataclass
+class _Try:
+    """One process, and what came of it."""
+
+    child: Child | None
+    begun: float
+    pace: Throughput | None = None
+
+
+class Calibrations:
+    """The paces of problems that nobody has searched yet, for all threads that ask.
+
+    Parameters
+    ----------
+    settle
+        Seconds after the first question, before which no process starts: a form that is being
+        filled in is another problem each moment.
+    clock
+        Seconds that only rise.
+    """
+
+    def __init__(self, settle: float = 1.5, clock: Callable[[], float] = time.monotonic) -> None:
+        self._settle = settle
+        self._clock = clock
+        # When each key was asked for first.
+        self._asked: dict[str, float] = {}
+        self._tries: dict[str, _Try] = {}
+        self._lock = threading.Lock()
+
+    def pace(self, key: str, problem: Problem) -> Throughput | None:
+        """What is known by now; who goes on asking for a key has a process started.
+
+        Parameters
+        ----------
+        key
+            Names what decides about the pace. Problems with the same key have one.
+        problem
+            What would be searched.
+        """
+        with self._lock:
+            asked = self._asked.setdefault(key, self._clock())
+            if key not in self._tries and self._clock() - asked >= self._settle:
+                self._start(key, problem)
+            known = self._tries.get(key)
+            if known is None:
+                return None
+            self._look(known)
+            return known.pace
+
+    def is_at_work(self, key: str) -> bool:
+        """Whether a pace may still come."""
+        with self._lock:
+            known = self._tries.get(key)
+            if known is None:
+                return key in self._asked
+            return known.child is not None
+
+    def close(self) -> None:
+        """End all processes."""
+        with self._lock:
+            for known in self._tries.values():
+                if known.child is not None:
+                    known.child.close()
+            self._tries.clear()
+
+    def _start(self, key: str, problem: Problem) -> None:
+        for other in self._tries.values():
+            self._look(other)
+            if other.child is not None:
+                return
+        while len(self._tries) >= _MOST_RESULTS:
+            del self._tries[next(iter(self._tries))]
+
+        content = pickle.dumps(problem.for_workers())
+        if len(content) > MOST_BYTES:
+            self._tries[key] = _Try(None, self._clock())
+            return
+        request = {"problem": base64.b64encode(content).decode()}
+        child = Child(Entry.CALIBRATION, request, {**os.environ, **SINGLE_THREADED})
+        self._tries[key] = _Try(child, self._clock())
+
+    def _look(self, known: _Try) -> None:
+        if known.child is None:
+            return
+        ended = known.child.has_ended()
+        for values in known.child.new_answers():
+            if "seconds" in values:
+                known.pace = _from_answer(values)
+            else:
+                _log.info("no calibration: %s", values.get("error"))
+        if ended or self._clock() - known.begun > LIMIT_SECONDS:
+            known.child.close()
+            known.child = None
+
+
+def _from_answer(values: dict[str, Any]) -> Throughput:
+    fastest, slowest = values["seconds"]
+    least, most = values["share"]
+    return Throughput((fastest, slowest), (least, most), values["source"], is_measured=True)
+
+
+def main(parent: Parent, arguments: Sequence[str]) -> int:
+    """The entry of the process that trains: it answers with the pace."""
+    request = parent.request()
+    try:
+        with prints_dropped():
+            # What our own parent has packed.
+            shipped: ShippedProblem = pickle.loads(base64.b64decode(request["problem"]))
+            problem = shipped.in_worker()
+            pace = calibrate(_briefly(problem), get_engine(problem.settings.engine).with_threads(1))
+    except ShoalError as error:
+        answer(error=str(error))
+        return error.exit_code
+    if pace is None:
+        answer(error="no training came to its end")
+    else:
+        answer(seconds=pace.seconds, share=pace.share, source=pace.source)
+    return 0
+
+
+def _briefly(problem: Problem) -> Problem:
+    """The problem with trainings that end after a moment: a huge one must not take minutes."""
+    limit = problem.settings.training_seconds
+    seconds = _LONGEST if limit is None else min(limit, _LONGEST)
+    changed = problem.settings.model_copy(update={"training_seconds": seconds})
+    return replace(problem, settings=changed)  # type: ignore[type-var]
