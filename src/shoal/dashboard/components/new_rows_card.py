@@ -12,12 +12,12 @@ from itertools import islice
 import pandas as pd
 import streamlit as st
 
-from shoal.dashboard.components.html_table import html_table
+from shoal.dashboard.components.html_table import Column, html_table
 from shoal.dashboard.error_box import error_box
 from shoal.dashboard.session.commands import permission_hint
 from shoal.data.upload import cells_from_upload
 from shoal.errors import ShoalError
-from shoal.inference.standalone import Cells, Prediction, prediction_lines
+from shoal.inference.standalone import Cells, Prediction, prediction_lines, to_number
 from shoal.models.model import Model
 from shoal.presentation.formatting import quoted
 
@@ -136,7 +136,7 @@ def _show(key: str, found: _Predicted) -> None:
     chosen = {name: found.columns[name] for name in kept}
     lines = prediction_lines(prediction, proba=proba, kept=chosen)
     header, *shown = islice(lines, _PREVIEW + 1)
-    html_table(pd.DataFrame(shown, columns=header), "new-rows")
+    _preview(header, shown, 1 + len(chosen))
     if rows > _PREVIEW:
         st.caption(f"The first {_PREVIEW} of {rows:,} rows.")
     st.download_button(
@@ -150,6 +150,22 @@ def _show(key: str, found: _Predicted) -> None:
         key="take-predictions",
         help="CSV. A row's number is that in the file, where the header is row 1",
     )
+
+
+def _preview(header: list[str], lines: list[list[str]], first: int) -> None:
+    """The first rows of the file; what is predicted begins at the column number ``first``."""
+    frame = pd.DataFrame(lines, columns=header)
+    formats: dict[str, Column | str] = {}
+    for place, name in enumerate(header):
+        if place >= first and name.partition(" ")[0] in ("spread", "probability"):
+            frame.isetitem(place, frame.iloc[:, place].to_numpy(float))
+            formats[name] = ".4f" if name.startswith("probability") else ".4g"
+        elif place >= first:
+            amounts = [to_number(cell) for cell in frame.iloc[:, place]]
+            if None not in amounts:
+                frame.isetitem(place, amounts)
+                formats[name] = ",.6g"
+    html_table(frame, "new-rows", formats)
 
 
 def _forget(key: str) -> partial[None]:
