@@ -32,7 +32,7 @@ _LONGEST_NAME = 28
 def row_form_card(run_id: int, used: ModelInUse) -> None:
     """The form, and the prediction of what stands in it."""
     with st.container(border=True, key="one-row"):
-        st.subheader("One row", anchor=False)
+        st.header("One row", anchor=False)
         version = st.session_state.setdefault(f"use-version-{run_id}", 0)
         place = st.container(key="row-prediction")
         row = _row(f"use-{run_id}-{version}", used.fields)
