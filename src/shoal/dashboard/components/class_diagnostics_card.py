@@ -40,7 +40,7 @@ def class_tiles(found: ClassDiagnostics) -> None:
 def curves_card(found: ClassDiagnostics, key: str, dark: bool) -> None:
     """ROC, precision-recall and calibration."""
     with st.container(border=True, key="curves"):
-        st.subheader("How well it tells classes apart", anchor=False)
+        st.header("How well it tells classes apart", anchor=False)
         if not found.curves:
             st.caption("All test rows are of one class, so that there is nothing to tell apart.")
             return
@@ -64,7 +64,7 @@ def calibration_card(found: ClassDiagnostics, key: str, dark: bool) -> None:
     if not found.calibration:
         return
     with st.container(border=True, key="calibration"):
-        st.subheader("Are its probabilities right?", anchor=False)
+        st.header("Are its probabilities right?", anchor=False)
         figure = calibration_chart(found.calibration, dark=dark)
         chart(figure, f"calibration-{key}", "How often a class happens, by predicted probability")
         st.caption(
@@ -76,7 +76,7 @@ def calibration_card(found: ClassDiagnostics, key: str, dark: bool) -> None:
 def decisions_card(found: ClassDiagnostics, key: str, dark: bool) -> None:
     """The confusion matrix and the classes, of two classes by a threshold that is chosen."""
     with st.container(border=True, key="decisions"):
-        st.subheader("What it decides", anchor=False)
+        st.header("What it decides", anchor=False)
         if found.by_threshold is None:
             _draw_decisions(found, None, key, dark)
             return

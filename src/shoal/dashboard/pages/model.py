@@ -111,10 +111,10 @@ def _draw_model(run: RunView, champion: Champion) -> None:
         network_card(champion, shape, encoder.inputs, rows.outputs, _dark())
     _fill_diagnostics(run, tiles, errors)
     with inputs:
-        st.subheader("Which columns it needs", anchor=False)
+        st.header("Which columns it needs", anchor=False)
         order = _draw_importance(run)
     with dependence:
-        st.subheader("How predictions change with a column", anchor=False)
+        st.header("How predictions change with a column", anchor=False)
         _draw_dependence(run, rows, order)
 
 
