@@ -37,8 +37,11 @@ _EVERYWHERE = ("Html", "PageLink", "Spinner")
 # nobody uses, and not of a prefetch.
 _NOW_AND_THEN = ("Spinner", "Progress", "DownloadButton")
 _CHOICES = ("Autocomplete", "Selectbox", "Multiselect", "ButtonGroup")
-# Elements that a page shows only after a computation of seconds.
-_LATER = {"model": ("ArrowVegaLiteChart", "Slider", *_CHOICES)}
+# Elements that a page shows only after a computation of seconds, or for some tables only.
+_LATER = {
+    "model": ("ArrowVegaLiteChart", "Slider", *_CHOICES),
+    "use": ("Checkbox", "DateInput", *_CHOICES),
+}
 _RUNS = ("Button", "DataFrame", "Popover", "Progress", "TextInput", *_CHOICES)
 _ELEMENTS = {
     "": _RUNS,
