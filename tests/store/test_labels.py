@@ -246,3 +246,21 @@ def test_entries_that_are_read_again_are_those_of_now(store: Store, tiny: Datase
         known = store.run_entries_since(before)
         assert known.newest_first() == store.run_entries()
         assert known.marker != before.marker
+
+
+def test_of_comparable_runs_the_newest_with_another_sampler_are_read(
+    store: Store, tiny: Dataset
+) -> None:
+    samplers = ("genetic", "random", "genetic", "random", "random")
+    run_ids = []
+    for sampler in samplers:
+        run_id, _ = store.add_run(tiny, SETTINGS.model_copy(update={"sampler": sampler}))
+        run_ids.append(run_id)
+    store.write(lambda c: c.execute(sa.update(t.run).values(state="finished")))
+    store.add_run(tiny, SETTINGS.model_copy(update={"sampler": "random"}))
+
+    first = store.run(run_ids[0])
+    assert [run.id for run in store.comparable(first)] == run_ids[:0:-1]
+    others = store.comparable(first, other_sampler=True)
+    assert [run.id for run in others] == [run_ids[4], run_ids[3], run_ids[1]]
+    assert store.comparable(first, other_sampler=True, limit=2) == others[:2]
