@@ -99,6 +99,10 @@ def test_each_page_speaks_of_the_value(page: Page, site: str, opened: Store) -> 
         for absent in ("accuracy", "policy", "topology", "position scale", "activation"):
             assert absent not in text.lower(), (address, absent)
 
+    # On Compare, with the last address: that chosen runs differ is no failure.
+    expect(page.get_by_text("These scores cannot be compared. Another function")).to_be_visible()
+    expect(page.locator(".st-key-problem")).to_have_count(0)
+
 
 def test_the_champion_shows_the_best_point(page: Page, site: str, opened: Store) -> None:
     page.goto(f"{site}/champion?run=1")
