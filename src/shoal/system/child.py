@@ -60,6 +60,7 @@ class Entry(StrEnum):
     REPLAY = "shoal.replay.worker:main"
     PREDICTIONS = "shoal.replay.predictions:main"
     CALIBRATION = "shoal.replay.calibration:main"
+    MODEL_FIGURES = "shoal.replay.model_figures:main"
     SIMPLE_METHODS = "shoal.replay.simple_methods:main"
     EPISODE = "shoal.replay.episodes:main"
     LIVE_EPISODE = "shoal.replay.live_episode:main"
