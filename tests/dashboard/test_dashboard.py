@@ -46,7 +46,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
 
 # Code that came without having been asked for by the first document.
 UNASKED = """() => {
-  const asked = new Set([...document.querySelectorAll('link[rel=preload]')].map(link => link.href));
+  const asked = new Set([...document.querySelectorAll('link[rel^=pre]')].map(link => link.href));
   return performance.getEntriesByType('resource').map(entry => entry.name)
     .filter(name => name.endsWith('.js') && !asked.has(name));
 }"""

@@ -46,7 +46,10 @@ def test_numbers_have_their_form_and_what_is_missing_a_dash() -> None:
     ]
 
     heads = [attributes for tag, attributes in read.tags if tag == "th"]
-    assert heads == [{"class": "n"}, {"class": "n", "title": "of its repeats"}, {}, {}]
+    assert heads == [{"class": "n"}, {"class": "n"}, {}, {}]
+    meanings = [attributes["data-meaning"] for tag, attributes in read.tags if tag == "button"]
+    assert len(meanings) == 2, "Run is a word of the glossary; Good and Name are none"
+    assert meanings[1] == "of its repeats"
 
 
 @given(st.text(min_size=1), st.text(min_size=1))
@@ -54,8 +57,10 @@ def test_no_text_is_anything_but_text(name: str, value: str) -> None:
     hostile = f'{value}<img src=x onerror=alert(1)>"'
     frame = pd.DataFrame({f"<b>{name}": [hostile]})
     read = Reader(table_html(frame, {}))
-    assert {tag for tag, _ in read.tags} <= {"table", "thead", "tbody", "tr", "th", "td"}
-    assert all(set(attributes) <= {"class", "title"} for _, attributes in read.tags)
+    own = {"table", "thead", "tbody", "tr", "th", "td", "button"}
+    assert {tag for tag, _ in read.tags} <= own
+    attributes_of_ours = {"class", "title", "type", "data-meaning"}
+    assert all(set(attributes) <= attributes_of_ours for _, attributes in read.tags)
 
 
 def test_a_text_of_ten_thousand_characters_is_cut_and_told_whole() -> None:

@@ -10,11 +10,11 @@ from shoal.dashboard.components.metric_tiles import metric_tiles_html, progress_
 
 
 def test_each_has_its_name_its_figure_and_what_is_said_of_it() -> None:
-    first, second = metric_tiles_html([("Best", "90.12 %", "± 0.4"), ("Speed", "3", "")]).split(
+    first, second = metric_tiles_html([("Best", "90.12 %", "± 0.4"), ("Elapsed", "3", "")]).split(
         "</div><div>"
     )
     assert "<dt>Best</dt><dd><b>90.12 %</b></dd><dd>± 0.4</dd>" in first
-    assert second.startswith("<dt>Speed</dt><dd><b>3</b></dd></div>")
+    assert second.startswith("<dt>Elapsed</dt><dd><b>3</b></dd></div>")
 
 
 def test_nothing_that_stands_in_them_is_markup() -> None:

@@ -10,8 +10,17 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    Request,
+    expect,
+    sync_playwright,
+)
 
 from shoal.dashboard.network_access import ServerAccess
 from shoal.dashboard.server.launch import address, dashboard_process, free_port, wait_until_up
@@ -35,14 +44,36 @@ def chromium() -> str | None:
     return next((path for name in NAMES if (path := shutil.which(name))), None)
 
 
+# What a browser remembers that has seen the tour of a first visit (dashboard/server/page.js).
+TOUR_SEEN = "localStorage.setItem('shoal-tour', 'closed')"
+
+
 @contextmanager
 def launched(program: str) -> Iterator[Browser]:
+    """A browser whose contexts have seen the tour; those of `first_visit` have not."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=list(ARGUMENTS))
+        browser.on("context", _without_tour)
         try:
             yield browser
         finally:
             browser.close()
+
+
+def _without_tour(context: BrowserContext) -> None:
+    context.add_init_script(TOUR_SEEN)
+
+
+@contextmanager
+def first_visit(browser: Browser, **options: Any) -> Iterator[BrowserContext]:
+    """A context of a browser that was never here. ``options`` are those of `new_context`."""
+    browser.remove_listener("context", _without_tour)
+    try:
+        context = browser.new_context(**options)
+    finally:
+        browser.on("context", _without_tour)
+    with context:
+        yield context
 
 
 @contextmanager

@@ -27,7 +27,7 @@ def importance_bars_html(importances: Importances) -> str:
 
     rows = "".join(_importance_row(gene, low, width) for gene in importances.genes)
     head = (
-        f'<th>Gene</th><th></th><th class="n">{escape(_loss_title(importances.metric))}</th>'
+        f'<th>Gene</th><td></td><th class="n">{escape(_loss_title(importances.metric))}</th>'
         '<th class="n">95 % interval</th>'
     )
     return f'<table class="grid bars"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'

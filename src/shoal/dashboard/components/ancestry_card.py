@@ -90,7 +90,7 @@ def _heading(run: RunView, *, choose_depth: bool) -> int:
     with st.container(
         horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"
     ):
-        st.subheader("Where it comes from", anchor=False, width="content")
+        st.header("Where it comes from", anchor=False, width="content")
         if not choose_depth:
             return USUAL
 

@@ -30,7 +30,7 @@ def best_point_card(run: RunView, champion: Champion) -> None:
     x = champion.chosen_weights
     value = champion.ensemble.train[run.metric.name]
     with st.container(border=True, key="point"):
-        st.subheader("Best point", anchor=False)
+        st.header("Best point", anchor=False)
         unit = f" {escaped(run.metric.unit)}" if run.metric.unit else ""
         st.caption(
             f"The value there is {score_text(value, run.metric)}{unit}: the best of all trainings "

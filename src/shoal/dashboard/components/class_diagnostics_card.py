@@ -41,7 +41,7 @@ def class_tiles(found: ClassDiagnostics) -> None:
 def curves_card(found: ClassDiagnostics, key: str, dark: bool) -> None:
     """ROC, precision-recall and calibration."""
     with st.container(border=True, key="curves"):
-        st.subheader("How well it tells classes apart", anchor=False)
+        st.header("How well it tells classes apart", anchor=False)
         if not found.curves:
             st.caption("All test rows are of one class, so that there is nothing to tell apart.")
             return
@@ -73,7 +73,7 @@ def calibration_card(found: ClassDiagnostics, key: str, dark: bool) -> None:
     if not found.calibration:
         return
     with st.container(border=True, key="calibration"):
-        st.subheader("Are its probabilities right?", anchor=False)
+        st.header("Are its probabilities right?", anchor=False)
         st.caption(
             "Where the model says 30 %, does it happen in 30 of 100 rows? Points on the dashed "
             "line: it does. Points below it: the model's probabilities are too high; above it: "
@@ -86,7 +86,7 @@ def calibration_card(found: ClassDiagnostics, key: str, dark: bool) -> None:
 def decisions_card(found: ClassDiagnostics, key: str, dark: bool) -> None:
     """The confusion matrix and the classes, of two classes by a threshold that is chosen."""
     with st.container(border=True, key="decisions"):
-        st.subheader("What it decides", anchor=False)
+        st.header("What it decides", anchor=False)
         if found.by_threshold is None:
             _draw_decisions(found, None, key, dark)
             return

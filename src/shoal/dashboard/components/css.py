@@ -39,9 +39,102 @@ _TEMPLATE = """
   [data-stale="true"] { opacity: 1 !important; transition: none !important; }
   [data-testid="stStatusWidget"] { display: none; }
   h1 { font-size: 1.7rem !important; padding: 0 0 .75rem !important; letter-spacing: -.02em; }
-  h3 { font-size: 1.02rem !important; padding: 0 0 .7rem !important; letter-spacing: -.005em; }
+  :is(h2, h3) {
+    font-size: 1.02rem !important; padding: 0 0 .7rem !important; letter-spacing: -.005em;
+  }
   [data-testid="stText"] { font-family: inherit; white-space: pre-wrap; overflow-wrap: anywhere; }
 
+  /* Streamlit's fainter words have too little contrast. */
+  [data-testid="stCaptionContainer"], [data-testid="stCaptionContainer"] :is(p, li) {
+    color: light-dark(LIGHT_MUTED, DARK_MUTED); opacity: 1;
+  }
+  [data-testid="stMarkdownContainer"] :not(pre) > code {
+    color: light-dark(#17693a, #6fd19a);
+  }
+  /* On filled places white has too little contrast with the dark theme's blue. */
+  :is([data-testid="stBaseButton-primary"], [data-testid="stBaseButton-primaryFormSubmit"],
+    [data-baseweb="tag"]):not(:disabled) :is(p, span) {
+    color: light-dark(#fff, #08151b);
+  }
+  :is(a, button, summary, input, textarea, [tabindex="0"], [role="button"]):focus-visible {
+    outline: 2px solid light-dark(LIGHT_BEST, DARK_BEST) !important; outline-offset: 2px;
+  }
+  [data-testid="stSidebar"] a:focus-visible { outline-offset: -2px; }
+
+  /* A label that says what it means; server/page.js shows it. */
+  button.word {
+    all: unset; cursor: help; text-decoration: underline dotted; text-underline-offset: .25em;
+    text-decoration-color: light-dark(#9aa8af, #5d7078); border-radius: 3px;
+  }
+  #meaning {
+    position: fixed; inset: auto; margin: 0; max-width: min(21rem, calc(100vw - 1.5rem));
+    box-sizing: border-box; padding: .5rem .7rem; border-radius: 8px;
+    font-family: "Source Sans", sans-serif; font-size: .88rem; line-height: 1.45;
+    color: light-dark(LIGHT_TEXT, DARK_TEXT); background: light-dark(#fff, #1d2a31);
+    border: 1px solid light-dark(#c9d4d9, #3a4b54); box-shadow: 0 3px 14px rgba(0,0,0,.16);
+  }
+
+  /* The link to a page's help stands beside Streamlit's menu. */
+  .st-key-help-link {
+    position: absolute; top: .58rem; right: 3.6rem; width: auto; z-index: 999991;
+  }
+  .st-key-help-link a { padding: .1rem .45rem; }
+
+  .theme {
+    display: flex; margin-top: .6rem; border: 1px solid rgba(128,148,158,.4); border-radius: 8px;
+    overflow: hidden;
+  }
+  .theme button {
+    all: unset; flex: 1; text-align: center; font-size: .82rem; line-height: 1.5; cursor: pointer;
+    padding: .2rem .3rem; color: light-dark(LIGHT_MUTED, DARK_MUTED);
+  }
+  .theme button:hover { color: light-dark(LIGHT_TEXT, DARK_TEXT); }
+  .theme button[aria-pressed="true"] {
+    background: light-dark(LIGHT_PAGE, #26343c); font-weight: 600;
+    color: light-dark(LIGHT_TEXT, DARK_TEXT);
+  }
+  .theme button:focus-visible { outline-offset: -2px; border-radius: 7px; }
+  /* The switch presses Streamlit's own menu, which nobody has to see. */
+  html.choosing [data-testid="stMainMenuPopover"] { opacity: 0 !important; }
+
+  #tour {
+    width: min(30rem, calc(100vw - 2rem)); box-sizing: border-box; padding: 1.4rem 1.6rem 1.2rem;
+    border-radius: 12px; border: 1px solid light-dark(#d5dfe3, #34454e);
+    font-family: "Source Sans", sans-serif; font-size: 1rem; line-height: 1.55;
+    color: light-dark(LIGHT_TEXT, DARK_TEXT); background: light-dark(#fff, #182228);
+    box-shadow: 0 10px 40px rgba(0,0,0,.25);
+  }
+  #tour::backdrop { background: rgba(10,20,26,.45); }
+  #tour h2 {
+    font-size: 1.25rem !important; margin: 0; padding: 0 0 .5rem !important; outline: none;
+  }
+  #tour p { margin: 0 0 .6rem; }
+  #tour a { color: light-dark(LIGHT_BEST, DARK_BEST); }
+  #tour footer { display: flex; align-items: center; gap: .5rem; margin-top: 1rem; }
+  #tour .step { flex: 1; font-size: .88rem; color: light-dark(LIGHT_MUTED, DARK_MUTED); }
+  #tour button {
+    all: unset; cursor: pointer; padding: .32rem .85rem; border-radius: 8px; font-weight: 500;
+    border: 1px solid light-dark(#c9d4d9, #3a4b54);
+  }
+  #tour button.next { background: #00658f; border-color: #00658f; color: #fff; }
+  #tour button:focus-visible { outline: 2px solid light-dark(LIGHT_BEST, DARK_BEST) !important; }
+
+  table.glossary { width: 100%; border-collapse: collapse; }
+  table.glossary :is(th, td) {
+    text-align: left; vertical-align: top; padding: .42rem 1rem .42rem 0; font-weight: 400;
+    border-top: 1px solid rgba(128,148,158,.26);
+  }
+  table.glossary th { width: 12rem; font-weight: 600; }
+  input.filter {
+    box-sizing: border-box; width: min(24rem, 100%); padding: .45rem .7rem; margin: .25rem 0 .6rem;
+    font: inherit; color: inherit; border-radius: 8px; background: light-dark(#fff, #1a252b);
+    border: 1px solid light-dark(#8a9ba3, #5d7078);
+  }
+  label.filter { display: block; }
+  button.plain {
+    all: unset; cursor: pointer; padding: .3rem .8rem; border-radius: 8px;
+    border: 1px solid light-dark(#c9d4d9, #3a4b54);
+  }
   .save-svg { display: inline-flex; align-items: center; gap: .15rem; font-size: .72rem; }
   /* Play and pause of Plotly, as the page's own buttons. */
   .updatemenu-button { cursor: pointer; }
@@ -124,13 +217,16 @@ _TEMPLATE = """
     display: grid; grid-template-columns: 1fr auto; row-gap: .2rem; padding: .26rem 0;
     align-content: start; font-size: .86rem; line-height: 1.45;
   }
-  dl.genes dt { opacity: .7; font-weight: 400; margin: 0; padding: 0; white-space: nowrap; }
+  dl.genes dt {
+    color: light-dark(LIGHT_MUTED, DARK_MUTED); font-weight: 400; margin: 0; padding: 0;
+    white-space: nowrap;
+  }
   dl.genes dd { margin: 0; padding: 0; font-weight: 600; text-align: right; white-space: nowrap; }
-  dl.genes i {
+  dl.genes dd.place {
     grid-column: 1 / -1; height: 3px; border-radius: 2px; background: rgba(128,148,158,.24);
     position: relative;
   }
-  dl.genes i::after {
+  dl.genes dd.place::after {
     content: ""; position: absolute; left: var(--at); top: -2px; width: 7px; height: 7px;
     margin-left: -3.5px; border-radius: 50%; background: #0a86b8;
   }
@@ -145,9 +241,10 @@ _TEMPLATE = """
   }
   .descent a:hover { text-decoration: none; filter: brightness(.97); }
 
-  [class*="st-key-grid-"] [data-testid="stHtml"] { overflow: auto; }
+  .scroll { overflow: auto; border-radius: 3px; }
+  .scroll:focus-visible { outline-offset: -2px; }
   :is(.st-key-grid-trainings, .st-key-grid-columns, .st-key-grid-events,
-    .st-key-grid-run) [data-testid="stHtml"] {
+    .st-key-grid-run) .scroll {
     max-height: 18rem;
   }
   table.grid { min-width: 100%; border-collapse: collapse; font-size: .86rem; }
@@ -155,9 +252,6 @@ _TEMPLATE = """
     text-align: left; font-weight: 500; padding: .3rem .9rem .3rem 0; position: sticky; top: 0;
     white-space: nowrap; background: light-dark(LIGHT_PAGE, DARK_PAGE);
     color: light-dark(LIGHT_MUTED, DARK_MUTED);
-  }
-  table.grid th[title] {
-    text-decoration: underline dotted; text-underline-offset: .25em; cursor: help;
   }
   table.grid td {
     padding: .32rem .9rem .32rem 0; border-top: 1px solid rgba(128,148,158,.26);
@@ -179,14 +273,17 @@ _TEMPLATE = """
     top: calc(50% - .75px); height: 1.5px; background: light-dark(LIGHT_TEXT, DARK_TEXT);
   }
   table.scores { width: 100%; border-collapse: collapse; font-size: .92rem; }
-  table.scores th { text-align: right; font-weight: 500; opacity: .68; padding: .3rem .5rem; }
+  table.scores th {
+    text-align: right; font-weight: 500; padding: .3rem .5rem;
+    color: light-dark(LIGHT_MUTED, DARK_MUTED);
+  }
   table.scores td {
     text-align: right; padding: .42rem .5rem; border-top: 1px solid rgba(128,148,158,.26);
   }
+  table.scores thead td { border: none; }
   table.scores :is(th, td):first-child { text-align: left; padding-left: 0; }
   table.scores :is(th, td):last-child { padding-right: 0; }
   table.scores tr.highlight td { font-weight: 650; }
-  [data-testid="stHtml"]:has(table.scores) { overflow-x: auto; }
 
   [class*="st-key-places"] { gap: .1rem; }
   .st-key-places-below { border-top: 1px solid rgba(128,148,158,.26); padding-top: .5rem; }
@@ -213,10 +310,10 @@ _TEMPLATE = """
   .st-key-active [data-testid="stPageLink"] a { padding: 0; }
   .st-key-active [data-testid="stPageLink"] p { font-size: 1.02rem; }
   :is(.st-key-active, .st-key-chosen-runs, [class*="st-key-group-"]) code {
-    font: inherit; color: inherit; background: none; padding: 0;
+    font: inherit; color: inherit !important; background: none; padding: 0;
   }
   .st-key-active code {
-    opacity: .68; display: block; overflow: hidden; text-overflow: ellipsis; white-space: nowrap;
+    display: block; overflow: hidden; text-overflow: ellipsis; white-space: nowrap;
   }
   .st-key-active [data-testid="stButton"] p { white-space: nowrap; }
   .st-key-active [data-testid="stButton"] button { padding: .3rem .7rem; min-height: 0; }
@@ -271,14 +368,16 @@ _TEMPLATE = """
   /* Without a GPU its animation takes a core, just while the page needs it. */
   [data-testid="stSkeleton"] { animation: none !important; }
   .st-key-footer { border-top: 1px solid rgba(128,148,158,.26); padding-top: .5rem; }
-  .st-key-footer [data-testid="stText"] { font-size: .82rem; opacity: .62; }
+  .st-key-footer [data-testid="stText"] {
+    font-size: .82rem; color: light-dark(LIGHT_MUTED, DARK_MUTED);
+  }
 
   @media (max-width: 760px) {
     [data-testid="stMainBlockContainer"] { padding: 2.7rem 1rem 2rem; }
     dl.tiles {
       grid-auto-flow: row; grid-template-columns: repeat(2, minmax(0, 1fr)); gap: .6rem;
     }
-    :is(.st-key-draft, .st-key-search) [data-testid="stColumn"] {
+    :is(.st-key-draft, .st-key-search, .st-key-row-fields) [data-testid="stColumn"] {
       flex: 1 1 calc(50% - .5rem); min-width: calc(50% - .5rem);
     }
     .st-key-about { margin-top: -.3rem; }

@@ -47,7 +47,7 @@ def episode_scores_card(run: RunView, scores: Sequence[float], dark: bool) -> No
         Draw for the dark theme.
     """
     with st.container(border=True, key="test-episodes"):
-        st.subheader("Its episodes in the test", anchor=False)
+        st.header("Its episodes in the test", anchor=False)
         if not scores:
             st.caption(
                 "The record of this run has the mean of the test alone: it was made by a version "
@@ -99,7 +99,7 @@ def episode_card(run: RunView, scores: Sequence[float], dark: bool) -> None:
         Draw for the dark theme.
     """
     with st.container(border=True, key="episode"):
-        st.subheader("An episode of its policy", anchor=False)
+        st.header("An episode of its policy", anchor=False)
         asked: set[int] = st.session_state.setdefault(_ASKED, set())
         if run.id not in asked:
             _offer(run, asked)

@@ -20,7 +20,9 @@ from shoal.analysis.score_rows import (
     shown_metrics,
 )
 from shoal.analysis.summary import Best, Summary
+from shoal.dashboard.components.html_table import scrollable_html
 from shoal.dashboard.components.problem_words import problem_words
+from shoal.dashboard.components.words import explained_html
 from shoal.genome.genes import GENE_LABELS, Gene
 from shoal.genome.genome import Genome
 from shoal.genome.search_space import SearchSpace
@@ -73,7 +75,7 @@ def genome_card(
     ends
         Inputs and outputs of the networks; None: they go without saying.
     """
-    st.subheader("Best swarm parameters", anchor=False)
+    st.header("Best swarm parameters", anchor=False)
     if best is None:
         st.caption("They appear with the first generation.")
         return
@@ -171,12 +173,11 @@ def _unread_row(genome: Genome, label: str) -> str:
 
 
 def _row(label: str, value: str, place: float | None = None, hint: str = "") -> str:
-    """One gene: ``place`` is where its bar's mark stands, 0 to 1; ``hint`` is a tooltip."""
-    title = f' title="{escape(hint)}"' if hint else ""
+    """One gene: ``place`` is where its bar's mark stands, 0 to 1; ``hint`` is its meaning here."""
     bar = ""
     if place is not None:
-        bar = f'<i style="--at:{100 * place:.1f}%"></i>'
-    return f"<div{title}><dt>{escape(label)}</dt><dd>{escape(value)}</dd>{bar}</div>"
+        bar = f'<dd class="place" aria-hidden="true" style="--at:{100 * place:.1f}%"></dd>'
+    return f"<div><dt>{explained_html(label, hint)}</dt><dd>{escape(value)}</dd>{bar}</div>"
 
 
 def number_text(value: float) -> str:
@@ -192,7 +193,7 @@ def scores_card(summary: Summary) -> None:
     if champion is None:
         return
     with st.container(border=True, key="scores"):
-        st.subheader("Scores of the champion", anchor=False)
+        st.header("Scores of the champion", anchor=False)
         run = summary.run
         heads = problem_words(run).heads
         st.html(scores_html(champion, summary.competing_runs, heads, run.kind))
@@ -224,10 +225,14 @@ def scores_html(
     metrics = shown_metrics(rows, champion.metric)
     labels = ["", heads[0], *(METRIC_NAMES[name] for name in metrics), *heads[1:]]
 
-    head = "".join(f"<th>{label}</th>" for label in labels)
+    # The first column names its rows itself.
+    head = "<td></td>"
+    for label in labels[1:]:
+        head += f"<th>{explained_html(label)}</th>"
     together = len(heads) > 1
     body = "".join(_score_html(row, metrics, champion.metric, together) for row in rows)
-    return f'<table class="scores"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
+    table = f'<table class="scores"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
+    return scrollable_html(table, "Scores")
 
 
 def _score_html(row: ScoreRow, metrics: list[str], metric: Metric, together: bool) -> str:

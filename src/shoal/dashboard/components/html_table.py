@@ -14,6 +14,8 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from shoal.dashboard.components.words import explained_html
+
 # Texts with more characters than this are broken into lines.
 _LONG = 28
 
@@ -34,7 +36,7 @@ class Column:
     form
         The format of its values, as `format` takes it, such as ".2f".
     help
-        What its name says when it is pointed at.
+        What its name means here. Without it, the name is looked up in the glossary.
     page
         Makes of a value the address to which its cell leads.
     text
@@ -63,7 +65,8 @@ def html_table(
         here is shown as it is.
     """
     with st.container(key=f"grid-{key}"):
-        st.html(table_html(frame, columns or {}))
+        names = ", ".join(str(name).strip() for name in frame.columns)
+        st.html(scrollable_html(table_html(frame, columns or {}), f"Table: {names}"))
 
 
 def table_html(frame: pd.DataFrame, columns: Mapping[str, Column | str]) -> str:
@@ -85,6 +88,21 @@ def table_html(frame: pd.DataFrame, columns: Mapping[str, Column | str]) -> str:
     return f'<table class="grid"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
 
 
+def scrollable_html(table: str, name: str) -> str:
+    """A table in a box that scrolls sideways, also by the keys of arrows.
+
+    Parameters
+    ----------
+    table
+        The table's HTML.
+    name
+        What a screen reader calls the box. It is escaped.
+    """
+    return (
+        f'<div class="scroll" role="group" tabindex="0" aria-label="{escape(name)}">{table}</div>'
+    )
+
+
 def _column(given: Column | str) -> Column:
     if isinstance(given, Column):
         return given
@@ -101,9 +119,10 @@ def _head_html(name: str, column: Column, is_number: bool) -> str:
     attributes = ""
     if is_number:
         attributes += _NUMBER_CLASS
-    if column.help:
-        attributes += f' title="{escape(column.help)}"'
-    return f"<th{attributes}>{escape(name.strip())}</th>"
+    # A column without a name has no head that a screen reader could read.
+    if not name.strip():
+        return f"<td{attributes}></td>"
+    return f"<th{attributes}>{explained_html(name, column.help)}</th>"
 
 
 def _cell_html(value: Any, column: Column, is_number: bool) -> str:

@@ -63,7 +63,7 @@ def live_episode_card(run: RunView, best: Best | None) -> None:
         return
 
     with st.container(border=True, key="acts"):
-        st.subheader("Its best policy acts", anchor=False)
+        st.header("Its best policy acts", anchor=False)
         asked: set[int] = st.session_state.setdefault(_ASKED, set())
         if training.seconds > _CHEAP_SECONDS and run.id not in asked:
             _offer(run, training, asked)

@@ -11,6 +11,8 @@ from html import escape
 
 import streamlit as st
 
+from shoal.dashboard.components.words import explained_html
+
 
 def metric_tiles(tiles: Iterable[tuple[str, str, str]]) -> None:
     """Show figures side by side: of each its label, the figure, and a note that may be empty."""
@@ -18,14 +20,14 @@ def metric_tiles(tiles: Iterable[tuple[str, str, str]]) -> None:
 
 
 def metric_tiles_html(tiles: Iterable[tuple[str, str, str]]) -> str:
-    """The HTML of `metric_tiles`. All texts are escaped."""
+    """The HTML of `metric_tiles`. All texts are escaped; labels say what they mean."""
     items = "".join(_tile_html(label, figure, note) for label, figure, note in tiles)
     return f'<dl class="tiles">{items}</dl>'
 
 
 def _tile_html(label: str, figure: str, note: str) -> str:
     below = f"<dd>{escape(note)}</dd>" if note else ""
-    return f"<div><dt>{escape(label)}</dt><dd><b>{escape(figure)}</b></dd>{below}</div>"
+    return f"<div><dt>{explained_html(label)}</dt><dd><b>{escape(figure)}</b></dd>{below}</div>"
 
 
 def progress_bar_html(share: float, text: str, below: str) -> str:

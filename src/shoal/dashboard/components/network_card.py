@@ -41,7 +41,7 @@ def network_card(
         Draw for the dark theme.
     """
     with st.container(border=True, key="network"):
-        st.subheader("The network", anchor=False)
+        st.header("The network", anchor=False)
         number = _chosen_network(champion)
         weights = champion.weights[number]
         shape = " - ".join(map(str, network.layers))

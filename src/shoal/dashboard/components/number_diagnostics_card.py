@@ -39,7 +39,7 @@ def number_tiles(found: NumberDiagnostics) -> None:
 def errors_card(own: TargetDiagnostics, key: str, dark: bool) -> None:
     """Residuals over predictions, and how wrong the model is by range of the target."""
     with st.container(border=True, key=f"errors-{key}"):
-        st.subheader("Where it is wrong", anchor=False)
+        st.header("Where it is wrong", anchor=False)
         st.caption(f"Target {quoted(own.name)}, in its unit. An error is predicted - true.")
         left, right = st.columns(2, gap="small")
         with left:

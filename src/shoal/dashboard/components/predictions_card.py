@@ -63,7 +63,7 @@ def predictions_card(run: RunView, evaluation: Evaluation, dark: bool) -> None:
     dark
         Draw for the dark theme.
     """
-    st.subheader("What its network predicts", anchor=False)
+    st.header("What its network predicts", anchor=False)
     if evaluation.seconds > MOST_SECONDS:
         took = duration(evaluation.seconds)
         st.caption(f"This training took {took}: too long to be repeated for a look.")
@@ -125,7 +125,7 @@ def champion_predictions_card(run: RunView, dark: bool) -> None:
         return
 
     with st.container(border=True, key="fit"):
-        st.subheader("What it predicts for the test rows", anchor=False)
+        st.header("What it predicts for the test rows", anchor=False)
         rows_text = draw_predictions(predictions, dark, f"champion-{run.id}")
         if rows_text:
             st.markdown(f":small[{rows_text}]")

@@ -18,7 +18,7 @@ def scorecard_card(run: RunView) -> None:
         return
     for number, card in enumerate(_cards(run.id, run.ended)):
         with st.container(border=True, key=f"scorecard-{number}"):
-            st.subheader("Scorecard", anchor=False)
+            st.header("Scorecard", anchor=False)
             st.caption("Add up the points of each question whose answer is yes.")
             lines = pd.DataFrame(
                 {

@@ -25,7 +25,7 @@ THEME: dict[str, str | int | bool] = {
     "theme.light.codeBackgroundColor": "#f4f7f8",
     "theme.light.sidebar.backgroundColor": "#f4f7f8",
     "theme.light.sidebar.secondaryBackgroundColor": "#e9eff2",
-    "theme.dark.primaryColor": "#2a8ab5",
+    "theme.dark.primaryColor": "#4fa9d4",
     "theme.dark.backgroundColor": DARK.surface,
     "theme.dark.secondaryBackgroundColor": "#1a252b",
     "theme.dark.textColor": DARK.text,

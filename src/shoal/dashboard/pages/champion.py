@@ -64,7 +64,7 @@ def page() -> None:
     with st.container(key="panels"):
         left, right = st.columns([1.4, 1], gap="small")
         with left.container(border=True, key="chart", height="stretch"):
-            st.subheader("Leaderboard", anchor=False)
+            st.header("Leaderboard", anchor=False)
             _leaderboard(run, snapshot)
         with right.container(border=True, key="best", height="stretch"):
             zone = st.context.timezone
@@ -255,7 +255,7 @@ def _take_away(snapshot: RunSnapshot) -> None:
     run = snapshot.run
     champion = snapshot.summary.champion
     commands = [f"shoal export {run.id} --to model"]
-    st.subheader("Download", anchor=False)
+    st.header("Download", anchor=False)
     if champion is None:
         st.caption("There is nothing to download yet.")
         note = "Trains the best genome so far, and writes the same files as a finished run's."

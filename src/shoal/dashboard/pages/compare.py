@@ -20,7 +20,7 @@ from shoal.dashboard.components.deferred_charts import chart
 from shoal.dashboard.components.html_table import Column, html_table
 from shoal.dashboard.error_box import error_box
 from shoal.dashboard.routing import link, parameter
-from shoal.dashboard.session.queries import RunSnapshot, read, store
+from shoal.dashboard.session.queries import RunSnapshot, read, run_entries, store
 from shoal.errors import ShoalError
 from shoal.objectives.registry import ACCURACY, Metric
 from shoal.presentation.formatting import (
@@ -41,7 +41,7 @@ _AGAINST = "against"
 def page() -> None:
     """Two to eight runs that the address names, or that are chosen here."""
     st.title("Compare", anchor=False)
-    known = {run.id: run for run in store().run_entries() if run.generations}
+    known = {run.id: run for run in run_entries() if run.generations}
     if len(known) < FEWEST:
         st.markdown("**There is nothing to compare yet.**")
         st.caption(
@@ -137,7 +137,7 @@ def _reservation(comparison: Comparison) -> str:
 def _curves(snapshots: list[RunSnapshot], metric: Metric | None) -> None:
     """The best so far, by trainings or by time."""
     left, right = st.columns([2, 1], vertical_alignment="center")
-    left.subheader("The best so far", anchor=False)
+    left.header("The best so far", anchor=False)
 
     if metric is None:
         st.caption("These runs have different metrics: one axis cannot show their scores.")
@@ -180,7 +180,7 @@ def _curves_figure(
 
 
 def _scores(comparison: Comparison, runs: list[RunView]) -> None:
-    st.subheader("What each found", anchor=False)
+    st.header("What each found", anchor=False)
     metric = comparison.metric
     half = Column(text=lambda value: spread_text(value, metric).removeprefix("± "))
     formats: dict[str, Column | str] = dict.fromkeys(("± 95 %", "± 95 % "), half)
@@ -219,7 +219,7 @@ def _test_text(runs: list[RunView]) -> str:
 
 def _tests(comparison: Comparison) -> None:
     """Whether one run is better than the others by more than chance."""
-    st.subheader("Is one truly better?", anchor=False)
+    st.header("Is one truly better?", anchor=False)
     if comparison.untested:
         st.caption(comparison.untested_text)
     runs = [row.run for row in comparison.rows if row.run not in comparison.untested]
@@ -260,7 +260,7 @@ def _ahead_unit(metric: Metric | None) -> str:
 
 
 def _settings(comparison: Comparison) -> None:
-    st.subheader("Settings that differ", anchor=False)
+    st.header("Settings that differ", anchor=False)
     if not comparison.settings:
         st.caption("None: these runs had the same settings and data.")
         return

@@ -80,7 +80,7 @@ def _draw(run: RunView, evaluations: list[Evaluation]) -> None:
 
     left, right = st.columns([1.4, 1], gap="small")
     with left.container(border=True, key="chart", height="stretch"):
-        st.subheader("Its trainings", anchor=False)
+        st.header("Its trainings", anchor=False)
         figure = trainings_chart(frame, metric=run.metric, highlight=repeat, dark=dark)
         alt = (
             f"{run.metric.label} of each of its {len(frame)} trainings; "
@@ -89,7 +89,7 @@ def _draw(run: RunView, evaluations: list[Evaluation]) -> None:
         chart(figure, f"trainings-{revision}", alt)
         _table(frame, run)
     with right.container(border=True, key="best", height="stretch"):
-        st.subheader("Parameters", anchor=False)
+        st.header("Parameters", anchor=False)
         st.html(genes_html(genome, run.settings.space, topology_ends(run)))
         copy_parameters(genome)
 
@@ -261,7 +261,7 @@ def _training(run: RunView, evaluations: list[Evaluation], chosen: Evaluation) -
 
     left, right = st.columns([1, 1.6], gap="medium")
     with left:
-        st.subheader("One training", anchor=False)
+        st.header("One training", anchor=False)
         st.markdown(_result_text(chosen, run.metric))
         st.pills(
             "Training",

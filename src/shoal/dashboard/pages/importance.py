@@ -226,7 +226,7 @@ def _best_genomes(run: RunView) -> list[Genome]:
 
 
 def _draw_alarms(run: RunView, alarms: list[BoundAlarm]) -> None:
-    st.subheader("The best lie on a bound", anchor=False)
+    st.header("The best lie on a bound", anchor=False)
     st.caption("A better genome may lie beyond it, where this search was not allowed to look.")
     for alarm in alarms:
         _draw_alarm(run, alarm)
@@ -264,7 +264,7 @@ def _draw_alarm(run: RunView, alarm: BoundAlarm) -> None:
 
 
 def _draw_importance(analysis: Analysis) -> None:
-    st.subheader("Importance of each gene", anchor=False)
+    st.header("Importance of each gene", anchor=False)
     found = analysis.importances
     if isinstance(found, AnalysisError):
         error_box(found)
@@ -322,7 +322,7 @@ def _amount_words(metric: Metric) -> str:
 
 
 def _draw_slices(run: RunView, trained: int, analysis: Analysis) -> None:
-    st.subheader("One gene at a time", anchor=False)
+    st.header("One gene at a time", anchor=False)
     chosen = _chosen_genes(run, analysis)
     # All slices together draw no more dots than one alone would.
     most = MOST_DOTS // max(1, len(chosen))

@@ -110,7 +110,7 @@ def _view(run_id: int, state: str) -> None:
     with st.container(key="panels"):
         left, right = st.columns([1.4, 1], gap="small")
         with left.container(border=True, key="chart", height="stretch"):
-            st.subheader(f"{escaped(run.metric.label)} by generation", anchor=False)
+            st.header(f"{escaped(run.metric.label)} by generation", anchor=False)
             _chart(snapshot, supervised)
         with right.container(border=True, key="best", height="stretch"):
             genome_card(snapshot.summary.best, run.settings.space, zone, now, topology_ends(run))
@@ -298,7 +298,7 @@ def _history_figure(
 
 def _training_now(run: RunView) -> None:
     """What trains, each with its bar; and the losses of these and of what was recorded last."""
-    st.subheader("Training now", anchor=False)
+    st.header("Training now", anchor=False)
     trainings: tuple[RunningTraining, ...] = ()
     if run.state == "running":
         live = store().live(run.id)

@@ -149,7 +149,7 @@ def _draw_diagnostics(found: Diagnostics, key: str) -> None:
 
 
 def _draw_importance(known: Known) -> None:
-    st.subheader("Which columns it needs", anchor=False)
+    st.header("Which columns it needs", anchor=False)
     st.caption(
         "A bar says how much worse the predictions get when the values of a column are mixed up "
         "among the rows. A long bar: the model relies on the column. A bar near zero: it could do "
@@ -164,7 +164,7 @@ def _draw_importance(known: Known) -> None:
 
 
 def _draw_dependence(run: RunView, known: Known) -> None:
-    st.subheader("How predictions change with a column", anchor=False)
+    st.header("How predictions change with a column", anchor=False)
     st.caption(
         "What the model would predict if all test rows had the same value in one column and all "
         "else stayed. Where the line rises, larger values go with larger predictions; where it is "

@@ -78,7 +78,7 @@ def page() -> None:
         )
 
     with st.container(border=True, key="what"):
-        st.subheader("What to solve", anchor=False)
+        st.header("What to solve", anchor=False)
         what = what_to_solve()
         code: Written | ShoalError | None = None
         if what == new_run_draft.SIMULATION:
@@ -97,7 +97,7 @@ def page() -> None:
 def _new_table_run(runs: list[RunView], error: ShoalError | None) -> None:
     """The rest of the form for a table."""
     with st.container(border=True, key="draft"):
-        st.subheader("Data", anchor=False)
+        st.header("Data", anchor=False)
         table = _table(runs)
         if isinstance(table, DataError):
             error = table
@@ -115,7 +115,7 @@ def _new_table_run(runs: list[RunView], error: ShoalError | None) -> None:
             findings = st.container(key="findings")
 
     with st.container(border=True, key="search"):
-        st.subheader("Search", anchor=False)
+        st.header("Search", anchor=False)
         chosen = preset()
         new_run_draft.adapt_bounds(chosen)
         usual = new_run_draft.Usual.of(chosen)
@@ -148,7 +148,7 @@ def _new_code_run(
     shown = None if isinstance(code, ShoalError) else code
 
     with st.container(border=True, key="search"):
-        st.subheader("Search", anchor=False)
+        st.header("Search", anchor=False)
         new_run_draft.adapt_bounds(chosen)
         usual = new_run_draft.Usual.of(chosen, shown)
         values = budget(usual)
@@ -354,7 +354,7 @@ def _start(start: _Start, runs: list[RunView], error: ShoalError | None) -> None
 
     run_id = None
     with st.container(border=True, key="cost"):
-        st.subheader("Before it starts", anchor=False)
+        st.header("Before it starts", anchor=False)
         cost = None
         if settings is not None and start.shown is not None:
             try:

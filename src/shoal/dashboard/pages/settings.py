@@ -29,16 +29,16 @@ def page() -> None:
 
 
 def _appearance() -> None:
-    st.subheader("Appearance", anchor=False)
+    st.header("Appearance", anchor=False)
     st.caption(
-        f"The theme is {st.context.theme.type or 'light'}. It follows your system; the menu ⋮ at "
-        "the top right changes it. Times are shown in your time zone, "
+        f"The theme is {st.context.theme.type or 'light'}. The switch at the foot of the side "
+        "bar changes it. Times are shown in your time zone, "
         f"{st.context.timezone or 'UTC'}."
     )
 
 
 def _places() -> None:
-    st.subheader("Places", anchor=False)
+    st.header("Places", anchor=False)
     places = {
         "Store": str(store().path or store().url),
         "Log of the supervisors": str(writable_log() or "standard error of the service"),
@@ -54,7 +54,7 @@ def _places() -> None:
 
 def _defaults() -> None:
     """Each setting in each preset."""
-    st.subheader("Defaults of a search", anchor=False)
+    st.header("Defaults of a search", anchor=False)
     presets = {name: SearchSettings.parse({"preset": name}).to_dict() for name in PRESETS}
     rows = []
     for setting in SearchSettings.model_fields:
@@ -65,7 +65,7 @@ def _defaults() -> None:
 
 def _gene_bounds() -> None:
     """Each gene with its bounds, and those of the first generation."""
-    st.subheader("Bounds of the genes", anchor=False)
+    st.header("Bounds of the genes", anchor=False)
     rows = []
     for gene in NUMERIC_GENES:
         bounds = f"{gene.low:g} to {gene.high:g}"

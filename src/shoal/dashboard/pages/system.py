@@ -29,7 +29,7 @@ def page() -> None:
     st.title("System", anchor=False)
     auto_refresh(_working, usual=REST_SECONDS)
 
-    st.subheader("Checks", anchor=False)
+    st.header("Checks", anchor=False)
     st.caption("What `shoal doctor` says of this installation and its store.")
     if st.button("Check again", icon=":material/refresh:", key="check"):
         _checks.clear()
@@ -69,7 +69,7 @@ def _working() -> None:
 
 
 def _supervisors(supervisors: list[SupervisorView], running: list[RunView]) -> None:
-    st.subheader("Supervisors", anchor=False)
+    st.header("Supervisors", anchor=False)
     if not supervisors:
         st.caption(
             "None is alive: nothing is trained. `shoal serve` starts one; so does Resume, or a new "
@@ -101,7 +101,7 @@ def _supervisors(supervisors: list[SupervisorView], running: list[RunView]) -> N
 
 def _workers(running: list[RunView]) -> None:
     """What each worker trains, by the live notes of the runs' owners."""
-    st.subheader("Workers", anchor=False)
+    st.header("Workers", anchor=False)
     rows = []
     for run in running:
         live = store().live(run.id)
@@ -130,7 +130,7 @@ def _worker_row(run: RunView, training: RunningTraining) -> dict[str, object]:
 
 
 def _queue(active: list[RunView]) -> None:
-    st.subheader("Queue", anchor=False)
+    st.header("Queue", anchor=False)
     if not active:
         st.caption("Nothing is queued or running.")
         return

@@ -10,6 +10,7 @@ import streamlit as st
 
 from shoal.dashboard.components.css import MARK
 from shoal.dashboard.components.deferred_charts import deferred_charts
+from shoal.dashboard.components.theme_switch import theme_switch
 from shoal.dashboard.error_box import error_box
 from shoal.dashboard.routing import FRONT, PLACES, Place, address, arrive, build, link, parameter
 from shoal.dashboard.session import current_user
@@ -53,6 +54,7 @@ def main() -> None:
         current_user.user_badge(identity)
 
     with deferred_charts():
+        _help_link(here)
         page.run()
         with st.container(key="footer"):
             # The store's URL shows no password.
@@ -95,11 +97,20 @@ def _sidebar(runs: list[RunView], here: str) -> None:
 
     with st.container(key="places-below"):
         _links(_BOTTOM)
+    theme_switch()
 
 
 def _links(places: Sequence[Place], run: str | None = None) -> None:
     for place in places:
         link(place.name, place.title, icon=place.icon, run=run)
+
+
+def _help_link(here: str) -> None:
+    """Lead to what the page Help says of the page ``here``."""
+    if here == "help":
+        return
+    with st.container(key="help-link"):
+        link("help", "Help for this page", icon=":material/help:", page=here)
 
 
 def _run_chooser(runs: list[RunView], here: str) -> str:

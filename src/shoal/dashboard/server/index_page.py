@@ -18,6 +18,7 @@ import streamlit
 from starlette.responses import HTMLResponse
 
 from shoal.dashboard.components.css import CSS
+from shoal.dashboard.components.tour import tour_html
 from shoal.dashboard.routing import PLACES
 from shoal.dashboard.server.svg_button import SCRIPT
 
@@ -26,12 +27,21 @@ if TYPE_CHECKING:
 
 _STATIC = Path(streamlit.__file__).with_name("static")
 _SCRIPTS = _STATIC / "static" / "js"
+_OWN_SCRIPT = Path(__file__).with_name("page.js")
 _PATHS = {"/", *(f"/{place.name}" for place in PLACES)}
 _TITLES = {"": "Shoal"} | {place.name: f"{place.title} · Shoal" for place in PLACES}
 
 # Streamlit's elements of every page, by the names of their files, and those of each page beside.
 _EVERYWHERE = ("Html", "PageLink", "Spinner")
+# What pages need now and then only, as while something trains. Browsers warn of a preload that
+# nobody uses, and not of a prefetch.
+_NOW_AND_THEN = ("Spinner", "Progress", "DownloadButton")
 _CHOICES = ("Autocomplete", "Selectbox", "Multiselect", "ButtonGroup")
+# Elements that a page shows only after a computation of seconds, or for some tables only.
+_LATER = {
+    "model": ("ArrowVegaLiteChart", "Slider", *_CHOICES),
+    "use": ("Checkbox", "DateInput", *_CHOICES),
+}
 _RUNS = ("Button", "DataFrame", "Popover", "Progress", "TextInput", *_CHOICES)
 _ELEMENTS = {
     "": _RUNS,
@@ -39,6 +49,16 @@ _ELEMENTS = {
     "live": ("ArrowVegaLiteChart", "Button", "Progress"),
     "champion": ("ArrowVegaLiteChart", "DownloadButton"),
     "model": ("ArrowVegaLiteChart", "Slider", *_CHOICES),
+    "use": (
+        "Button",
+        "Checkbox",
+        "DateInput",
+        "DownloadButton",
+        "FileUploader",
+        "NumberInput",
+        "TextInput",
+        *_CHOICES,
+    ),
     "evaluations": (
         "DataFrame",
         "Button",
@@ -68,6 +88,8 @@ _PRELOAD = (
     '<link rel="preload" as="script" crossorigin fetchpriority="{priority}" '
     'href="./static/js/{name}">\n    '
 )
+
+_PREFETCH = '<link rel="prefetch" as="script" crossorigin href="./static/js/{name}">\n    '
 
 # Streamlit's interface for whoever serves its page (StreamlitConfig.ts): told both, it asks no
 # more. The server is where this page is.
@@ -102,21 +124,29 @@ class IndexPageMiddleware:
 
 @cache
 def _document(place: str) -> str:
-    """Streamlit's document for the page ``place``, with the style sheet and all preloads."""
+    """Streamlit's document for the page ``place``, with style sheet, script and all preloads."""
     text = (_STATIC / "index.html").read_text("utf-8")
 
     needed_first = _NAMED.findall(text)
     elements = _EVERYWHERE + _ELEMENTS.get(place, ())
+    may_wait = _NOW_AND_THEN + _LATER.get(place, ())
+    always = [element for element in elements if element not in may_wait]
+    now_and_then = [element for element in elements if element in may_wait]
+    needed = _with_imports([*needed_first, *_files(always)])
     links = ""
-    for name in _with_imports([*needed_first, *_files(elements)]):
+    for name in needed:
         priority = "auto" if name in needed_first else "low"
         links += _PRELOAD.format(name=name, priority=priority)
+    for name in _with_imports(_files(now_and_then)):
+        if name not in needed:
+            links += _PREFETCH.format(name=name)
 
     text = _MODULE_PRELOADS.sub("", text)
     # Until the script has said which run is shown.
     text = text.replace("<title>Streamlit</title>", f"<title>{_TITLES[place]}</title>")
-    text = text.replace("<script", links + _KNOWN + "<script", 1)
-    return text.replace("</body>", CSS + SCRIPT + "</body>", 1)
+    script = f"<script>{_OWN_SCRIPT.read_text('utf-8')}</script>\n    "
+    text = text.replace("<script", links + _KNOWN + script + "<script", 1)
+    return text.replace("</body>", CSS + tour_html() + SCRIPT + "</body>", 1)
 
 
 def _files(elements: Iterable[str]) -> list[str]:
