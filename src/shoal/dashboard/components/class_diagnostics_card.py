@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 import streamlit as st
 
@@ -182,8 +183,8 @@ def _threshold_tiles(found: ClassDiagnostics, scores: pd.DataFrame, percent: int
 def _best_threshold(metric: Metric, scores: pd.DataFrame) -> int:
     """Where a metric is best, in percent; of several places the one nearest to a half."""
     fitness = metric.fitness(1.0) * scores[metric.name]
-    at_best = scores.index[fitness == fitness.max()]
-    return round(100 * min(at_best, key=lambda threshold: abs(threshold - _HALF / 100)))
+    at_best = (1 + np.flatnonzero(fitness == fitness.max())).tolist()
+    return int(min(at_best, key=lambda percent: abs(percent - _HALF)))
 
 
 def _draw_classes(found: ClassDiagnostics, threshold: float | None) -> None:
