@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_array, check_is_fitted, validate_data
+from sklearn.utils.validation import check_array, check_is_fitted, check_X_y, validate_data
 
 from shoal.data import Part
 from shoal.data.encoder import mean_and_deviation, mean_and_scale
@@ -27,6 +27,7 @@ from shoal.genome.genes import READOUTS
 from shoal.genome.genome import Genome
 from shoal.genome.presets import check_genome, named_genome
 from shoal.inference.standalone import softmax
+from shoal.models.frame_encoder import FrameEncoder, frame_to_encode
 from shoal.nn.network import Network
 from shoal.nn.readout import ReadoutTargets, class_codes
 from shoal.numerics.philox import derive_key
@@ -129,8 +130,12 @@ class _SwarmEstimator(BaseEstimator):  # type: ignore[misc]
         start = find_start(self.start_from)
         genome = self._chosen_genome(start)
 
-        standards = [mean_and_scale(column, rows.weight) for column in x.T]
-        self.mean_, self.scale_ = np.array(standards).T
+        if self.encoder_ is None:
+            standards = [mean_and_scale(column, rows.weight) for column in x.T]
+            self.mean_, self.scale_ = np.array(standards).T
+        else:
+            # What was encoded is scaled already.
+            self.mean_, self.scale_ = np.zeros(x.shape[1]), np.ones(x.shape[1])
         layers = (x.shape[1], *genome.hidden_layers, table.outputs)
         self.network_ = Network(layers, genome.activation)
         decode = self._decode()
@@ -285,10 +290,35 @@ class _SwarmEstimator(BaseEstimator):  # type: ignore[misc]
         with np.errstate(over="ignore"):
             return np.ascontiguousarray((x - self.mean_) / self.scale_, np.float32)
 
+    def _validated(self, X: Any, y: Any, counted: NDArray[np.bool_] | None, **checks: Any) -> Any:
+        """Checked inputs (rows, inputs) and targets, as `validate_data` gives them.
+
+        A DataFrame with columns that are no plain numbers is encoded, by what the rows that count
+        say.
+        """
+        frame = frame_to_encode(X)
+        if frame is None:
+            self.encoder_ = None
+            return validate_data(self, X, y, dtype=np.float64, **checks)
+
+        rows = np.arange(len(frame))
+        if counted is not None and counted.shape == rows.shape and counted.any():
+            rows = np.flatnonzero(counted)
+        encoder = FrameEncoder.fit(frame, rows)
+        x, y = check_X_y(encoder.inputs(frame, warns=False), y, dtype=np.float64, **checks)
+        self.encoder_ = encoder
+        self.feature_names_in_ = np.array(encoder.names, dtype=object)
+        self.n_features_in_ = len(encoder.names)
+        return x, y
+
     def _outputs(self, x: Any) -> list[NDArray[np.float64]]:
         """Outputs (rows, outputs) of each network."""
         check_is_fitted(self)
-        inputs = self._inputs(validate_data(self, x, reset=False, dtype=np.float64))
+        if self.encoder_ is None:
+            x = validate_data(self, x, reset=False, dtype=np.float64)
+        else:
+            x = self.encoder_.inputs(x)
+        inputs = self._inputs(x)
         engine = get_engine("cpu")
         outputs = []
         for weights in self.weights_:
@@ -404,6 +434,17 @@ def _weights_of_rows(sample_weight: Any, x: NDArray[np.float64]) -> NDArray[np.f
     return np.asarray(weights)
 
 
+def _counted(sample_weight: Any) -> NDArray[np.bool_] | None:
+    """Which rows count, where weights say so; what is wrong with them is found later."""
+    if sample_weight is None:
+        return None
+    try:
+        weights = np.asarray(sample_weight, np.float64)
+    except (TypeError, ValueError):
+        return None
+    return np.asarray(weights > 0)
+
+
 def _check_whole_number(name: str, value: Any, allowed: _WholeNumber) -> None:
     if value is None and allowed.may_be_none:
         return
@@ -476,6 +517,8 @@ class SwarmRegressor(RegressorMixin, _SwarmEstimator):  # type: ignore[misc]
         Iterations of the longest training.
     mean_, scale_
         (columns,): what inputs are standardised with.
+    encoder_
+        How a DataFrame becomes inputs; None where all columns were numbers without gaps.
     target_mean_, target_scale_
         What the target is standardised with; (targets,) where ``y`` had two dimensions.
 
@@ -496,7 +539,8 @@ class SwarmRegressor(RegressorMixin, _SwarmEstimator):  # type: ignore[misc]
         Parameters
         ----------
         X
-            (rows, columns) of finite numbers.
+            (rows, columns) of finite numbers; or a DataFrame, whose words, truth values, dates and
+            gaps are encoded as those of a table are.
         y
             (rows,) of finite numbers, not all equal; or (rows, targets), which one network predicts
             together. The loss is then the mean over targets.
@@ -519,10 +563,13 @@ class SwarmRegressor(RegressorMixin, _SwarmEstimator):  # type: ignore[misc]
             If a target is constant, or too large to be scaled.
         SampleWeightError
             If a weight is negative, all are 0, or they are not as many as rows.
+        DataError
+            If a column of a DataFrame cannot be encoded.
         ObjectiveError, DecoderError
             If an objective or a decoder cannot be found, does not fit, or does not work.
         """
-        x, y = validate_data(self, X, y, y_numeric=True, multi_output=True, dtype=np.float64)
+        counted = _counted(sample_weight)
+        x, y = self._validated(X, y, counted, y_numeric=True, multi_output=True)
         y = y.astype(np.float64)
         weight = _weights_of_rows(sample_weight, x)
         handed = _numbers_of_rows(columns, x)
@@ -558,7 +605,8 @@ class SwarmRegressor(RegressorMixin, _SwarmEstimator):  # type: ignore[misc]
         Parameters
         ----------
         X
-            (rows, columns), the columns of `fit`.
+            (rows, columns), the columns of `fit`. Of a DataFrame that was encoded they are found by
+            name, and categories that `fit` has never seen count as none, with a `ShoalWarning`.
 
         Returns
         -------
@@ -615,7 +663,7 @@ class SwarmClassifier(ClassifierMixin, _SwarmEstimator):  # type: ignore[misc]
     ----------
     classes_
         (classes,): the labels, sorted.
-    weights_, network_, loss_, history_, n_iter_, mean_, scale_
+    weights_, network_, loss_, history_, n_iter_, mean_, scale_, encoder_
         As of `SwarmRegressor`.
 
     Examples
@@ -637,7 +685,8 @@ class SwarmClassifier(ClassifierMixin, _SwarmEstimator):  # type: ignore[misc]
         Parameters
         ----------
         X
-            (rows, columns) of finite numbers.
+            (rows, columns) of finite numbers; or a DataFrame, whose words, truth values, dates and
+            gaps are encoded as those of a table are.
         y
             (rows,): labels of two classes or more.
         sample_weight
@@ -659,10 +708,12 @@ class SwarmClassifier(ClassifierMixin, _SwarmEstimator):  # type: ignore[misc]
             If ``y`` has one class only.
         SampleWeightError
             If a weight is negative, all are 0, or they are not as many as rows.
+        DataError
+            If a column of a DataFrame cannot be encoded.
         ObjectiveError, DecoderError
             If an objective or a decoder cannot be found, does not fit, or does not work.
         """
-        x, y = validate_data(self, X, y, dtype=np.float64)
+        x, y = self._validated(X, y, _counted(sample_weight))
         check_classification_targets(y)
         weight = _weights_of_rows(sample_weight, x)
         handed = _numbers_of_rows(columns, x)
@@ -690,7 +741,8 @@ class SwarmClassifier(ClassifierMixin, _SwarmEstimator):  # type: ignore[misc]
         Parameters
         ----------
         X
-            (rows, columns), the columns of `fit`.
+            (rows, columns), the columns of `fit`. Of a DataFrame that was encoded they are found by
+            name, and categories that `fit` has never seen count as none, with a `ShoalWarning`.
 
         Returns
         -------
@@ -706,7 +758,8 @@ class SwarmClassifier(ClassifierMixin, _SwarmEstimator):  # type: ignore[misc]
         Parameters
         ----------
         X
-            (rows, columns), the columns of `fit`.
+            (rows, columns), the columns of `fit`. Of a DataFrame that was encoded they are found by
+            name, and categories that `fit` has never seen count as none, with a `ShoalWarning`.
 
         Returns
         -------

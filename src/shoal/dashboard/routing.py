@@ -52,6 +52,7 @@ PLACES = (
     Place("live", "Live", ":material/monitoring:", "live", of_run=True),
     Place("champion", "Champion", ":material/trophy:", "champion", of_run=True),
     Place("model", "The model", ":material/neurology:", "model", of_run=True),
+    Place("use", "Use the model", ":material/calculate:", "use_model", of_run=True),
     Place("swarm", "Swarm", ":material/bubble_chart:", "swarm", of_run=True),
     Place("evaluations", "Evaluations", ":material/table_rows:", "evaluations", of_run=True),
     Place("evaluation", "Genome", ":material/genetics:", "genome", of_run=True),

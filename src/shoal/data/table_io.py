@@ -268,8 +268,32 @@ def read_cells(data: str | os.PathLike[str]) -> Mapping[str, Cells]:
             return _parse(name, file)
         file.seek(0)
         content = file.read()
+    return _parquet_cells(name, content)
+
+
+def cells_from_bytes(
+    name: str, content: bytes, most_bytes: int = MAX_DECODED_BYTES
+) -> Mapping[str, Cells]:
+    """The columns of an uploaded table for a prediction, as `read_cells` reads a file.
+
+    Parameters and errors are those of `table_from_bytes`.
+    """
+    if len(content) > MAX_BYTES:
+        raise _too_large(name)
+    if _is_parquet(name, content):
+        return _parquet_cells(name, content, most_bytes)
+    columns = _parse(name, io.BytesIO(content))
+    cells = sum(map(len, columns.values()))
+    if CELL_BYTES * cells + len(content) > most_bytes:
+        raise too_large(name, most_bytes)
+    return columns
+
+
+def _parquet_cells(
+    name: str, content: bytes, most_bytes: int = MAX_DECODED_BYTES
+) -> Mapping[str, Cells]:
     convert = partial(CanonicalTable.from_stored, name, written={})
-    table = _read_parquet(name, content, convert, MAX_DECODED_BYTES)
+    table = _read_parquet(name, content, convert, most_bytes)
     return {column: cells_of_series(table[column]) for column in table.columns}
 
 

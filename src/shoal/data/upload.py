@@ -5,15 +5,27 @@ Whatever a file does to its reader, the server goes on.
 
 from __future__ import annotations
 
+import io
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
-from shoal.data.canonical import CanonicalTable
-from shoal.data.table_io import from_parquet, not_enough_memory, table_from_bytes, to_parquet
+import numpy as np
+import pandas as pd
+
+from shoal.data.canonical import CanonicalTable, is_numeric
+from shoal.data.table_io import (
+    cells_from_bytes,
+    from_parquet,
+    not_enough_memory,
+    table_from_bytes,
+    to_parquet,
+)
 from shoal.errors import DataError
+from shoal.inference.standalone import Cells, reason_of
 from shoal.system.child import Child, Entry, Parent, answer
 from shoal.system.process import SINGLE_THREADED, limit_memory
 
@@ -51,12 +63,30 @@ def table_from_upload(name: str, content: bytes) -> CanonicalTable:
     DataError
         If the bytes hold no sound table, or one that takes too much memory or time to read.
     """
+    return from_parquet(_read(name, content, as_cells=False))
+
+
+def cells_from_upload(name: str, content: bytes) -> dict[str, Cells]:
+    """The columns of an uploaded table for a prediction, with texts as they are written.
+
+    Parameters and errors are those of `table_from_upload`.
+    """
+    frame = pd.read_parquet(io.BytesIO(_read(name, content, as_cells=True)), engine="pyarrow")
+    columns: dict[str, Cells] = {}
+    for column in frame.columns:
+        series = frame[column]
+        columns[column] = series.to_numpy() if is_numeric(series) else series.tolist()
+    return columns
+
+
+def _read(name: str, content: bytes, *, as_cells: bool) -> bytes:
+    """What the process makes of an upload, as a Parquet file of ours."""
     with _ONE_AT_A_TIME, TemporaryDirectory(prefix="shoal-upload-") as folder:
         upload = Path(folder) / "upload"
         upload.write_bytes(content)
         table = Path(folder) / "table.parquet"
 
-        request = {"name": name, "upload": str(upload), "table": str(table)}
+        request = {"name": name, "upload": str(upload), "table": str(table), "as_cells": as_cells}
         reader = Child(ENTRY, request, env={**os.environ, **_ENVIRONMENT})
         try:
             has_ended = reader.has_ended(READER_SECONDS)
@@ -70,7 +100,7 @@ def table_from_upload(name: str, content: bytes) -> CanonicalTable:
             raise _gave_up(name, f"its reader ended ({reader.reason()})")
         if answers[0]["error"] is not None:
             raise DataError(**answers[0]["error"])
-        return from_parquet(table.read_bytes())
+        return table.read_bytes()
 
 
 def main(parent: Parent, arguments: Sequence[str]) -> None:
@@ -81,8 +111,7 @@ def main(parent: Parent, arguments: Sequence[str]) -> None:
     refusal = None
     try:
         content = Path(request["upload"]).read_bytes()
-        table = table_from_bytes(request["name"], content, MAX_UPLOADED_BYTES)
-        Path(request["table"]).write_bytes(to_parquet(table, with_messages=True))
+        Path(request["table"]).write_bytes(_converted(request, content))
     except DataError as error:
         refusal = error
     except MemoryError:
@@ -93,6 +122,31 @@ def main(parent: Parent, arguments: Sequence[str]) -> None:
     else:
         fields = (refusal.problem, refusal.expected, refusal.remedy)
         answer(error=dict(zip(("problem", "expected", "remedy"), fields, strict=True)))
+
+
+def _converted(request: Mapping[str, Any], content: bytes) -> bytes:
+    """The upload as a Parquet file."""
+    name = request["name"]
+    if not request["as_cells"]:
+        table = table_from_bytes(name, content, MAX_UPLOADED_BYTES)
+        return to_parquet(table, with_messages=True)
+
+    columns = cells_from_bytes(name, content, MAX_UPLOADED_BYTES)
+    series = {}
+    for column, cells in columns.items():
+        values = cells if isinstance(cells, np.ndarray) else np.array(list(cells), dtype=object)
+        series[column] = values
+    buffer = io.BytesIO()
+    try:
+        pd.DataFrame(series).to_parquet(buffer, engine="pyarrow", index=False)
+    except (ValueError, TypeError) as error:
+        # Of pyarrow, for texts that are no UTF-8.
+        raise DataError(
+            f"{name}: it cannot be read ({reason_of(error)}).",
+            expected="text and numbers",
+            remedy="write the file again as UTF-8",
+        ) from None
+    return buffer.getvalue()
 
 
 def _gave_up(name: str, why: str) -> DataError:

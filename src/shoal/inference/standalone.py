@@ -26,7 +26,7 @@ import sys
 import zipfile
 from collections import Counter
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain, islice, pairwise
 from pathlib import Path
 from typing import IO, Any, BinaryIO, ClassVar, Literal, NamedTuple
@@ -1071,7 +1071,9 @@ def _examine_beginning(block: bytes, *, is_all: bool) -> tuple[Header, bytes]:
     while (rows < _SEARCHED_ROWS or head <= _HEAD) and end < len(block):
         lines = block.split(b"\n", count)[:count]
         end = max(sum(len(line) + 1 for line in lines), block.find(b"\n", _BEGINNING_BYTES) + 1)
-        text = block[:end].decode()
+        # In another encoding, `decode` may find a text where UTF-8 has none.
+        block[:end].decode()
+        text = decode(block[:end])
         beginning = parse_csv(text)
         layout = find_layout(text)
         rows = min(map(len, beginning.values()), default=0)
@@ -1080,8 +1082,9 @@ def _examine_beginning(block: bytes, *, is_all: bool) -> tuple[Header, bytes]:
     if (rows < _SEARCHED_ROWS or head <= _HEAD) and not is_all:
         raise UnusualFileError("its rows take too many lines")
 
-    above = len(text[: layout.start].encode())
-    first, _, body = block[above:].partition(b"\n")
+    above = text[: layout.start].encode()
+    table = block.removeprefix(_BYTE_ORDER_MARK)[len(above) :]
+    first, _, body = table.partition(b"\n")
     line = first.decode().lstrip("\ufeff").removesuffix("\r")
     names = next(
         csv.reader([line], delimiter=layout.separator, skipinitialspace=True, strict=True), []
@@ -2878,42 +2881,75 @@ def predict(
     if not isinstance(model, Model):
         model = load_model(model)
     encoder = model.description["encoder"]
-    target = encoder["target"]
     try:
         inputs = Inputs(columns, encoder)
         unseen = count_unseen(columns, encoder)
-        if strict:
-            _refuse(unseen)
+    except MemoryError:
+        raise _too_little_memory() from None
+    if strict:
+        _refuse(unseen)
+    prediction = predict_inputs(model, inputs.rows, inputs.of_rows, each=each)
+    return replace(prediction, unseen=unseen)
+
+
+def predict_inputs(
+    model: Model,
+    rows: int,
+    of_rows: Callable[[slice], NDArray[np.float32]],
+    *,
+    each: bool = False,
+) -> Prediction:
+    """Predict rows whose network inputs are there, such as those of a prepared table.
+
+    Parameters
+    ----------
+    model, each
+        As of `predict`.
+    rows
+        How many.
+    of_rows
+        Gives the inputs (rows, inputs) of some of them.
+
+    Raises
+    ------
+    TableError
+        If a prediction is no finite number, or the memory does not suffice.
+    """
+    target = model.description["encoder"]["target"]
+    try:
         means = []
         of_networks = []
         # At least once, so that no rows have outputs of the right shape.
-        for start in range(0, max(1, inputs.rows), _ROWS_AT_ONCE):
-            x = inputs.of_rows(slice(start, start + _ROWS_AT_ONCE))
-            outputs = _outputs(model, target, x)
+        for start in range(0, max(1, rows), _ROWS_AT_ONCE):
+            outputs = _outputs(model, target, of_rows(slice(start, start + _ROWS_AT_ONCE)))
             means.append(_mean_of(model, outputs))
             if each:
                 of_networks.append(np.stack(outputs))
         mean = np.concatenate(means)
         apart = np.concatenate(of_networks, axis=1) if each else None
+        _check_finite(mean)
+        deviation = _deviation(model, apart, mean)
     except MemoryError:
-        raise TableError(
-            "the model and the rows need more memory than there is.",
-            expected="fewer rows at once",
-            remedy="split the table",
-        ) from None
+        raise _too_little_memory() from None
 
-    _check_finite(mean)
-    deviation = _deviation(model, apart, mean)
     if target["kind"] != "classification":
         names = tuple(target.get("names", ()))
-        return Prediction(mean, targets=names, unseen=unseen, each=apart, spread=deviation)
+        return Prediction(mean, targets=names, each=apart, spread=deviation)
 
     classes = tuple(target["classes"])
     likeliest = mean.argmax(axis=1)
     if deviation is not None:
         deviation = deviation[np.arange(len(mean)), likeliest]
     values = np.array(classes, dtype=np.str_)[likeliest]
-    return Prediction(values, mean, classes, unseen=unseen, each=apart, spread=deviation)
+    return Prediction(values, mean, classes, each=apart, spread=deviation)
+
+
+def _too_little_memory() -> TableError:
+    return TableError(
+        "the model and the rows need more memory than there is.",
+        expected="fewer rows at once",
+        remedy="split the table",
+    )
 
 
 def _refuse(unseen: Mapping[str, Unseen]) -> None:

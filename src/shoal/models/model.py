@@ -280,6 +280,20 @@ class Model(Shown):
         except standalone.TableError as error:
             raise as_model_error(error) from None
 
+    def predict_inputs(self, x: NDArray[np.float32]) -> standalone.Prediction:
+        """Predict rows by their network inputs (rows, inputs), such as those of a `Dataset`'s part.
+
+        Raises
+        ------
+        ModelError
+            If a prediction is no finite number.
+        """
+        model = standalone.Model(self.description, self.weights)
+        try:
+            return standalone.predict_inputs(model, len(x), x.__getitem__, each=True)
+        except standalone.TableError as error:
+            raise as_model_error(error) from None
+
     def _predicted(self, X: Any, strict: bool, each: bool) -> standalone.Prediction:
         columns = cells_of(X, self.inputs)
         prediction = self.predict_cells(columns, strict=strict, each=each)

@@ -376,7 +376,7 @@ _TEMPLATE = """
     dl.tiles {
       grid-auto-flow: row; grid-template-columns: repeat(2, minmax(0, 1fr)); gap: .6rem;
     }
-    :is(.st-key-draft, .st-key-search) [data-testid="stColumn"] {
+    :is(.st-key-draft, .st-key-search, .st-key-row-fields) [data-testid="stColumn"] {
       flex: 1 1 calc(50% - .5rem); min-width: calc(50% - .5rem);
     }
     .st-key-about { margin-top: -.3rem; }

@@ -46,6 +46,16 @@ _ELEMENTS = {
     "live": ("ArrowVegaLiteChart", "Button", "Progress"),
     "champion": ("ArrowVegaLiteChart", "DownloadButton"),
     "model": ("ArrowVegaLiteChart", "Slider", *_CHOICES),
+    "use": (
+        "Button",
+        "Checkbox",
+        "DateInput",
+        "DownloadButton",
+        "FileUploader",
+        "NumberInput",
+        "TextInput",
+        *_CHOICES,
+    ),
     "evaluations": (
         "DataFrame",
         "Button",
