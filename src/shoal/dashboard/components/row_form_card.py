@@ -171,7 +171,7 @@ def _probability_bars(
             f'<u style="left: {least:.2f}%; width: {most - least:.2f}%"></u></div></td>'
             f'<td class="n">{share:.1f} %</td><td class="n">{least:.1f} to {most:.1f} %</td></tr>'
         )
-    head = '<th>Class</th><th></th><th class="n">Probability</th><th class="n">Networks</th>'
+    head = '<th>Class</th><td></td><th class="n">Probability</th><th class="n">Networks</th>'
     return (
         f'<table class="grid bars"><thead><tr>{head}</tr></thead>'
         f"<tbody>{''.join(rows)}</tbody></table>"
