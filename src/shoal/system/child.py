@@ -59,6 +59,7 @@ class Entry(StrEnum):
     DASHBOARD = "shoal.dashboard.server.process:serve"
     REPLAY = "shoal.replay.worker:main"
     PREDICTIONS = "shoal.replay.predictions:main"
+    LEARNING_CURVES = "shoal.replay.learning_curves:main"
     CALIBRATION = "shoal.replay.calibration:main"
     MODEL_FIGURES = "shoal.replay.model_figures:main"
     SIMPLE_METHODS = "shoal.replay.simple_methods:main"
