@@ -39,6 +39,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "presentation",
         "testing",
         "estimators",
+        "search_estimators",
         "manager",
         "api",
         "export",
