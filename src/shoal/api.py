@@ -312,9 +312,9 @@ class SearchResult(Predicting, Shown):
     def _champion_rows(self) -> ChampionRows:
         if self.champion is None or self.problem_of_run is None:
             raise AnalysisError(
-                f"Run {self.run.id} has kept no champion.",
-                expected="a finished run",
-                remedy=f"`shoal resume {self.run.id}` goes on with it",
+                f"Run {self.run.id} is {self.run.state}, and has kept no champion.",
+                expected="a finished run that has kept its champion",
+                remedy=self._remedy_for_champion(),
             )
         return champion_rows(self.problem_of_run(), self.champion)
 
@@ -330,10 +330,16 @@ class SearchResult(Predicting, Shown):
             return super()._no_model()
         return ModelError(
             f"Run {self.run.id} is {self.run.state}, and has kept no champion that predicts.",
-            expected="a finished run",
-            remedy=f"`shoal resume {self.run.id}` goes on with it, or `shoal export {self.run.id} "
-            "--to DIR` trains its best genome so far",
+            expected="a finished run that has kept its champion",
+            remedy=f"{self._remedy_for_champion()}, or `shoal export {self.run.id} --to DIR` "
+            "trains its best genome so far",
         )
+
+    def _remedy_for_champion(self) -> str:
+        # Earlier versions called a run finished whose champion was lost.
+        if self.run.state == "finished":
+            return f"`shoal resume {self.run.id} --generations N` with a larger N makes one"
+        return f"`shoal resume {self.run.id}` goes on with it, and then `shoal.load_run`"
 
     @property
     def result_hash(self) -> str | None:

@@ -274,6 +274,8 @@ BAD = {
     "numbered rows, of which one stands twice": b",size\n" + b"1,2\n2,3\n" * 200,
     "a column without a name that has a value": b"day,size,\n" + b"1,2,\n" * 300 + b"1,2,3\n",
     "UTF-16 without a mark": TABLE.decode().encode("utf-16-le"),
+    "NULs in a line above the header": b"1e\0\0\0\n" + TABLE,
+    "controls in the header": b"c0;" + b"1" * 60 + b"\x11" * 60 + b"\n" + b"1;2\n" * 300,
     "the header again, behind a space": TABLE + b" day,size,colour,price\n",
 }
 

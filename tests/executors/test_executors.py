@@ -58,6 +58,27 @@ class Raise:
         raise ValueError(f"job {self.number}")
 
 
+def _not_importable() -> None:
+    raise ImportError("cannot import name 'new' from 'shoal.old'")
+
+
+class Unreadable:
+    """A job that no worker can load, as where its module was changed."""
+
+    def __reduce__(self) -> tuple[Callable[[], None], tuple[()]]:
+        return _not_importable, ()
+
+    def run(self, problem: TableProblem, engine: Any) -> None:
+        raise AssertionError
+
+
+class Loaded:
+    """Which modules its worker has."""
+
+    def run(self, problem: TableProblem, engine: Any) -> set[str]:
+        return set(sys.modules)
+
+
 @dataclass(frozen=True)
 class Die:
     """Kills its worker; only the first ``times`` times when it has a file to count in."""
@@ -354,6 +375,22 @@ class TestLocalExecutor(ExecutorContract):
     def executor(self) -> Iterator[Executor]:
         with LocalExecutor(PROBLEM, 2) as made:
             yield made
+
+    def test_a_job_that_no_worker_can_read_says_why(self, executor: Executor) -> None:
+        executor.submit(Unreadable())
+        executor.submit(Echo(1))
+        outcomes = {type(o.job): o for o in collect(executor, 2)}
+        error = outcomes[Unreadable].error or ""
+        assert "could not read it, 3 times" in error
+        assert "ImportError: cannot import name 'new' from 'shoal.old'" in error
+        assert outcomes[Echo].error is None
+
+    @pytest.mark.skipif(not forkserver.HAS_SERVER, reason="workers are spawned")
+    def test_a_worker_has_what_a_run_needs_to_its_end(self, executor: Executor) -> None:
+        # What is imported later could be of a newer Shoal.
+        executor.submit(Loaded())
+        (outcome,) = collect(executor, 1)
+        assert {"shoal.tuning.champion", "shoal.tuning.baselines"} <= outcome.result
 
 
 def test_a_fork_server_that_dies_while_it_is_asked_for_a_worker_costs_nothing(

@@ -23,7 +23,7 @@ from multiprocessing import parent_process
 from pathlib import Path
 from typing import Any
 
-from loky.process_executor import ProcessPoolExecutor
+from loky.process_executor import ProcessPoolExecutor, TerminatedWorkerError
 
 from shoal.errors import ProblemError, SimulationError
 from shoal.executors.base import Executor, Job, Outcome, Progress, shortage_text
@@ -131,21 +131,21 @@ class LocalExecutor(Executor):
         self._given_up += self._end_late()
         outcomes = []
         company = len(self._running) - 1
-        pool_is_broken = False
+        broken: BrokenProcessPool | None = None
         # `_end_late` may have given some up meanwhile.
         for future in done & self._running.keys():
             error = future.exception()
             if isinstance(error, _NoProblemError):
                 raise error.args[0]
             if isinstance(error, BrokenProcessPool):
-                pool_is_broken = True
+                broken = error
             elif error is not None and is_shortage(error):
                 self._do_again(future, error, company)
             else:
                 outcomes.append(self._outcome(future, error))
 
-        if pool_is_broken:
-            self._recover()
+        if broken is not None:
+            self._recover(broken)
         self._feed()
         return [*outcomes, *self._take_given_up()]
 
@@ -226,16 +226,16 @@ class LocalExecutor(Executor):
         """Hand a job to a worker; False when one has died, which `poll` deals with."""
         try:
             future = self._submitted_surely(job)
-        except BrokenProcessPool:
+        except BrokenProcessPool as error:
             if self._running:
                 return False
-            self._recover(job)
+            self._recover(error, job)
         except (EOFError, OSError, RuntimeError, MemoryError) as error:
             # An EOFError: the fork server died of it, again and again.
             if not is_shortage(error) and not isinstance(error, EOFError):
                 raise
             _log.warning("workers cannot be started: %r", error)
-            self._recover(job)
+            self._recover(error, job)
         else:
             self._running[future] = job
         return True
@@ -326,23 +326,23 @@ class LocalExecutor(Executor):
                 late.append(future)
         return late
 
-    def _recover(self, *jobs: Job) -> None:
+    def _recover(self, error: BaseException, *jobs: Job) -> None:
         """A worker died and took the pool with it: all that was running is a suspect now.
 
         Parameters
         ----------
+        error
+            What loky, or the start of the worker, says of it.
         jobs
             What was about to run.
         """
-        _log.warning("a worker process has died; all are replaced")
+        why = _death_text(error)
+        _log.warning("a worker process has died; all are replaced: %s", why)
         suspects = [*self._running.values(), *jobs]
         self._running = {}
         self._begun = {}
         self._drop_pool()
-        self._given_up += self._queue.on_worker_death(
-            suspects,
-            f"It ended its worker process {self.MAX_DEATHS} times (out of memory, or a crash).",
-        )
+        self._given_up += self._queue.on_worker_death(suspects, why)
 
     def _wear(self, done: _Done) -> None:
         """Count a job, and see whether its worker has grown."""
@@ -359,6 +359,22 @@ class LocalExecutor(Executor):
             self._pool.shutdown(wait=True, kill_workers=True)
             self._pool = None
             self._progress.clear()
+
+
+def _death_text(error: BaseException) -> str:
+    """Why a job is given up whose worker died again and again, by the last of the deaths."""
+    if isinstance(error, TerminatedWorkerError) or not isinstance(error, BrokenProcessPool):
+        return (
+            f"It ended its worker process {Executor.MAX_DEATHS} times (out of memory, or a crash)."
+        )
+
+    # The worker could not read the job, and says so with a traceback in quotes.
+    lines = [line.strip() for line in str(error.__cause__ or error).splitlines()]
+    said = [line for line in lines if line.strip("'\"")]
+    return (
+        f"Its worker process could not read it, {Executor.MAX_DEATHS} times: {said[-1]} "
+        "(Shoal may have been changed while the run went on.)"
+    )
 
 
 # ---- In the worker processes ---------------------------------------------------------------------

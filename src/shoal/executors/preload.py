@@ -14,8 +14,12 @@ from shoal.system.process import forget_safe_path, gc_paused
 with gc_paused():
     import numpy as np
 
-    # What a worker runs.
-    import shoal.executors.local  # noqa: F401
+    # What a worker runs, from the first job to the last: a run goes on as it began, also where
+    # Shoal is upgraded meanwhile.
+    import shoal.executors.local
+    import shoal.problems.table
+    import shoal.tuning.baselines
+    import shoal.tuning.champion  # noqa: F401
     from shoal.genome.genome import Genome
     from shoal.nn.network import Network
     from shoal.objectives.losses import make_objective

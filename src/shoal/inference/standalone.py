@@ -1071,7 +1071,9 @@ def _examine_beginning(block: bytes, *, is_all: bool) -> tuple[Header, bytes]:
     while (rows < _SEARCHED_ROWS or head <= _HEAD) and end < len(block):
         lines = block.split(b"\n", count)[:count]
         end = max(sum(len(line) + 1 for line in lines), block.find(b"\n", _BEGINNING_BYTES) + 1)
-        text = block[:end].decode()
+        # In another encoding, `decode` may find a text where UTF-8 has none.
+        block[:end].decode()
+        text = decode(block[:end])
         beginning = parse_csv(text)
         layout = find_layout(text)
         rows = min(map(len, beginning.values()), default=0)
@@ -1080,8 +1082,9 @@ def _examine_beginning(block: bytes, *, is_all: bool) -> tuple[Header, bytes]:
     if (rows < _SEARCHED_ROWS or head <= _HEAD) and not is_all:
         raise UnusualFileError("its rows take too many lines")
 
-    above = len(text[: layout.start].encode())
-    first, _, body = block[above:].partition(b"\n")
+    above = text[: layout.start].encode()
+    table = block.removeprefix(_BYTE_ORDER_MARK)[len(above) :]
+    first, _, body = table.partition(b"\n")
     line = first.decode().lstrip("\ufeff").removesuffix("\r")
     names = next(
         csv.reader([line], delimiter=layout.separator, skipinitialspace=True, strict=True), []

@@ -31,6 +31,10 @@ _ThreadedJob = TypeVar("_ThreadedJob", RefitJob, BaselineJob)
 _log = logging.getLogger(__name__)
 
 
+class ChampionLostError(ExecutorError):
+    """A search is over, and the champion was lost with its workers."""
+
+
 class ChampionPhase:
     """Makes the champion of a search that is over.
 
@@ -64,12 +68,12 @@ class ChampionPhase:
         Returns
         -------
         tuple or None
-            The champion, and what is kept of it; None where every training failed.
+            The champion, and what is kept of it; None where every training of the search failed.
 
         Raises
         ------
-        ExecutorError
-            It was lost with its worker; a resumed run makes it again.
+        ChampionLostError
+            It was lost, or all of its networks were; a resumed run makes it again.
         """
         selection = select_champion(self._search)
         if selection is None:
@@ -77,9 +81,6 @@ class ChampionPhase:
 
         jobs = refit_jobs(self._problem, selection)
         weights = self._weights(jobs)
-        if not weights:
-            return None
-
         compared = self._baselines(selection, len(weights), first=jobs[0].task.repeat)
         champion = self._assembled(selection, weights)
         champion = replace(champion, baselines=compared)
@@ -90,6 +91,7 @@ class ChampionPhase:
     def _weights(self, jobs: Sequence[RefitJob]) -> dict[RefitJob, Any]:
         """The trained weights of each network; those that were lost are missing."""
         weights = {job: self._found[job.task.id] for job in jobs if job.task.id in self._found}
+        errors = []
         missing = [job for job in jobs if job not in weights]
         if missing:
             self._run.enter(RunPhase.CHAMPION)
@@ -99,6 +101,12 @@ class ChampionPhase:
             else:
                 _log.warning("a champion's network was lost: %s", outcome.error)
                 self._run.event(f"A champion's network was lost: {outcome.error}", "warning")
+                errors.append(outcome.error)
+        if not weights:
+            raise ChampionLostError(
+                f"Every network of the champion was lost. The first: {errors[0]}",
+                remedy="resume the run: it trains them again, and nothing else",
+            )
         # In the order of the jobs, whatever came first.
         return {job: weights[job] for job in jobs if job in weights}
 
@@ -121,7 +129,10 @@ class ChampionPhase:
         self._executor.submit(AssembleChampion(selection, weights))
         (outcome,) = self._wait_for(1)
         if outcome.error is not None:
-            raise ExecutorError(f"The champion was lost: {outcome.error}", remedy="resume the run")
+            raise ChampionLostError(
+                f"The champion was lost: {outcome.error}",
+                remedy="resume the run: it makes the champion again, and nothing else",
+            )
 
         assert isinstance(outcome.result, Champion)
         return outcome.result

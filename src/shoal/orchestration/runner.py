@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from shoal.errors import ProblemError, SimulationError
 from shoal.executors import Executor, make_executor
-from shoal.orchestration.champion_phase import ChampionPhase
+from shoal.orchestration.champion_phase import ChampionLostError, ChampionPhase
 from shoal.orchestration.owned_run import OwnedRun, RunReleasedError
 from shoal.orchestration.search_phase import SearchPhase
 from shoal.problems.base import Problem
@@ -94,6 +94,11 @@ class Runner:
                 made = self._train(run, problem, search)
             except RunReleasedError as released:
                 return run.release(released.commands)
+            except ChampionLostError as lost:
+                # Finished it is not: nothing of what a finished run has could be asked for.
+                _log.warning("run %s: %s", self.claim.run_id, lost)
+                run.finish("failed", error=str(lost))
+                return "failed"
 
             state = self._finish(run, search, made)
             if state is not None:

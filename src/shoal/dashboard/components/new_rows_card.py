@@ -60,7 +60,7 @@ def new_rows_card(run_id: int, model: Model, most_megabytes: int) -> None:
         How large a file may be.
     """
     with st.container(border=True, key="new-rows"):
-        st.subheader("New rows", anchor=False)
+        st.header("New rows", anchor=False)
         hint = permission_hint()
         if hint is not None:
             st.caption(f"{hint} `shoal predict` predicts a file.")

@@ -32,7 +32,7 @@ _LONGEST_NAME = 28
 def row_form_card(run_id: int, used: ModelInUse) -> None:
     """The form, and the prediction of what stands in it."""
     with st.container(border=True, key="one-row"):
-        st.subheader("One row", anchor=False)
+        st.header("One row", anchor=False)
         version = st.session_state.setdefault(f"use-version-{run_id}", 0)
         place = st.container(key="row-prediction")
         row = _row(f"use-{run_id}-{version}", used.fields)
@@ -171,7 +171,7 @@ def _probability_bars(
             f'<u style="left: {least:.2f}%; width: {most - least:.2f}%"></u></div></td>'
             f'<td class="n">{share:.1f} %</td><td class="n">{least:.1f} to {most:.1f} %</td></tr>'
         )
-    head = '<th>Class</th><th></th><th class="n">Probability</th><th class="n">Networks</th>'
+    head = '<th>Class</th><td></td><th class="n">Probability</th><th class="n">Networks</th>'
     return (
         f'<table class="grid bars"><thead><tr>{head}</tr></thead>'
         f"<tbody>{''.join(rows)}</tbody></table>"

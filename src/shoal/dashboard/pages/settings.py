@@ -31,8 +31,8 @@ def page() -> None:
 def _appearance() -> None:
     st.header("Appearance", anchor=False)
     st.caption(
-        f"The theme is {st.context.theme.type or 'light'}. It follows your system; the menu ⋮ at "
-        "the top right changes it. Times are shown in your time zone, "
+        f"The theme is {st.context.theme.type or 'light'}. The switch at the foot of the side "
+        "bar changes it. Times are shown in your time zone, "
         f"{st.context.timezone or 'UTC'}."
     )
 

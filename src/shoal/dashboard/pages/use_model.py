@@ -64,7 +64,7 @@ def _draw(run: RunView) -> None:
 def _test_rows_card(run: RunView, used: ModelInUse) -> None:
     """What was predicted for the rows that no network was trained on."""
     with st.container(border=True, key="test-rows"):
-        st.subheader("Test rows", anchor=False)
+        st.header("Test rows", anchor=False)
         if used.test_rows is None:
             st.caption("The table was searched without test rows.")
             return

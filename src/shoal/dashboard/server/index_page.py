@@ -36,9 +36,12 @@ _EVERYWHERE = ("Html", "PageLink", "Spinner")
 # What pages need now and then only, as while something trains. Browsers warn of a preload that
 # nobody uses, and not of a prefetch.
 _NOW_AND_THEN = ("Spinner", "Progress", "DownloadButton")
-# Elements that a page shows only after a computation of seconds.
-_LATER = {"model": ("ArrowVegaLiteChart",)}
 _CHOICES = ("Autocomplete", "Selectbox", "Multiselect", "ButtonGroup")
+# Elements that a page shows only after a computation of seconds, or for some tables only.
+_LATER = {
+    "model": ("ArrowVegaLiteChart", "Slider", *_CHOICES),
+    "use": ("Checkbox", "DateInput", *_CHOICES),
+}
 _RUNS = ("Button", "DataFrame", "Popover", "Progress", "TextInput", *_CHOICES)
 _ELEMENTS = {
     "": _RUNS,

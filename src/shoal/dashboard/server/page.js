@@ -204,6 +204,14 @@
     find("#found-words").textContent = count === 1 ? "1 word" : `${count} words`;
   });
 
+  // ---- what Streamlit names twice --------------------------------------------------------------
+
+  // A place to drop files that says it is mere decoration has no name; its button has one.
+  function mendUploaders() {
+    const named = '[data-testid="stFileUploaderDropzone"][role="presentation"][aria-label]';
+    for (const place of document.querySelectorAll(named)) place.removeAttribute("aria-label");
+  }
+
   // ---- all of them -----------------------------------------------------------------------------
 
   document.addEventListener("click", (event) => {
@@ -230,7 +238,7 @@
   document.addEventListener("DOMContentLoaded", () => {
     document.body.append(meaning);
     find("#tour").addEventListener("close", () => write(TOUR, "closed"));
-    const changed = () => { markTheme(); followWord(); welcome(); };
+    const changed = () => { markTheme(); followWord(); welcome(); mendUploaders(); };
     new MutationObserver(changed).observe(document.body, { childList: true, subtree: true });
   });
 })();
