@@ -221,3 +221,46 @@ def test_backup_and_restore_keep_them(store: Store, tiny: Dataset, tmp_path: Pat
         kept = new.run(run_id)
     for name in ("name", "tags", "note", "archived"):
         assert getattr(kept, name) == getattr(known, name), name
+
+
+def test_entries_that_are_read_again_are_those_of_now(store: Store, tiny: Dataset) -> None:
+    run_ids = [stopped(store, tiny) for _ in range(3)]
+    known = store.run_entries_since(None)
+    assert known.newest_first() == store.run_entries()
+    assert store.run_entries_since(known).resting is known.resting
+
+    changes = (
+        lambda: store.rename(run_ids[0], "other"),
+        lambda: store.tag(run_ids[1], ["a"]),
+        lambda: store.note(run_ids[1], "b"),
+        lambda: store.archive(run_ids[1]),
+        lambda: store.archive(run_ids[1], archived=False),
+        lambda: store.command(run_ids[2], "resume"),
+        lambda: store.claim(ELSEWHERE, run_ids[2]),
+        lambda: store.delete(run_ids[0]),
+        lambda: store.add_run(tiny, SETTINGS),
+    )
+    for change in changes:
+        before = known
+        change()
+        known = store.run_entries_since(before)
+        assert known.newest_first() == store.run_entries()
+        assert known.marker != before.marker
+
+
+def test_of_comparable_runs_the_newest_with_another_sampler_are_read(
+    store: Store, tiny: Dataset
+) -> None:
+    samplers = ("genetic", "random", "genetic", "random", "random")
+    run_ids = []
+    for sampler in samplers:
+        run_id, _ = store.add_run(tiny, SETTINGS.model_copy(update={"sampler": sampler}))
+        run_ids.append(run_id)
+    store.write(lambda c: c.execute(sa.update(t.run).values(state="finished")))
+    store.add_run(tiny, SETTINGS.model_copy(update={"sampler": "random"}))
+
+    first = store.run(run_ids[0])
+    assert [run.id for run in store.comparable(first)] == run_ids[:0:-1]
+    others = store.comparable(first, other_sampler=True)
+    assert [run.id for run in others] == [run_ids[4], run_ids[3], run_ids[1]]
+    assert store.comparable(first, other_sampler=True, limit=2) == others[:2]

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from shoal.store import labels, runs
 from shoal.store.connection import Database
-from shoal.store.records import RunEntry, RunView
+from shoal.store.records import RunEntries, RunEntry, RunView
 from shoal.store.tables import run
 
 
@@ -24,6 +24,21 @@ class Labelling:
     def run_entries(self) -> list[RunEntry]:
         """What lists need of each run, the newest first; `runs` reads far more."""
         return self._database.read(runs.read_entries)
+
+    def run_entries_since(self, known: RunEntries | None) -> RunEntries:
+        """As `run_entries`, for who asks again and again.
+
+        Parameters
+        ----------
+        known
+            What this method returned before; None: nothing.
+
+        Returns
+        -------
+        RunEntries
+            The entries as they are now. Only what has changed is read anew.
+        """
+        return self._database.read(lambda c: runs.read_entries_since(c, known))
 
     def active_runs(self, limit: int | None = None) -> list[RunView]:
         """The runs that somebody works on, or is about to: running ones, then the queue.

@@ -388,6 +388,27 @@ class RunEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class RunEntries:
+    """The entries of all runs at one moment.
+
+    Attributes
+    ----------
+    marker
+        Another text as soon as something of ``resting`` has changed.
+    resting, driven
+        Those that nobody drives, and those that somebody does; the newest first.
+    """
+
+    marker: str
+    resting: tuple[RunEntry, ...]
+    driven: tuple[RunEntry, ...]
+
+    def newest_first(self) -> list[RunEntry]:
+        """All of them."""
+        return sorted((*self.resting, *self.driven), key=lambda entry: -entry.id)
+
+
+@dataclass(frozen=True, slots=True)
 class TableView:
     """A stored table.
 

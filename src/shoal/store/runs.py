@@ -16,11 +16,15 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Row,
+    Select,
     Table,
+    Text,
+    cast,
     delete,
     exists,
     func,
     insert,
+    literal,
     select,
     update,
 )
@@ -31,6 +35,7 @@ from shoal.store.connection import log_on_commit
 from shoal.store.migrate import take_lock
 from shoal.store.records import (
     TABLE,
+    RunEntries,
     RunEntry,
     RunView,
     TableView,
@@ -78,6 +83,24 @@ _ENTRY_COLUMNS = (
     "note",
     "archived",
 )
+# What of it may change after a run was queued, beside its heartbeat.
+_CHANGING_COLUMNS = (
+    "id",
+    "name",
+    "state",
+    "generations",
+    "evaluations",
+    "seconds",
+    "best_accuracy",
+    "started",
+    "ended",
+    "tags",
+    "note",
+    "archived",
+)
+# What no text in the store holds: it stands between values, and in place of NULL.
+_BETWEEN = "\x1f"
+_NOTHING = "\x1e"
 # A run's number has fewer digits than this: longer ones do not fit in 64 bits.
 _MOST_DIGITS = 19
 
@@ -363,8 +386,10 @@ def read_active_runs(connection: Connection, limit: int | None) -> list[RunView]
     return sorted(views, key=lambda view: places[view.id])
 
 
-def read_entries(connection: Connection) -> list[RunEntry]:
-    """What lists need of each run, the newest first.
+def read_entries(
+    connection: Connection, condition: ColumnElement[bool] | None = None
+) -> list[RunEntry]:
+    """What lists need of each run that meets a condition, the newest first; None: all runs.
 
     Of the settings and the problem only what says the metric is read, since 5,000 whole records
     would take seconds.
@@ -380,8 +405,35 @@ def read_entries(connection: Connection) -> list[RunEntry]:
         (now() - run.c.heartbeat).label("age"),
     ]
     query = select(*columns).select_from(run).join(dataset).order_by(run.c.id.desc())
+    if condition is not None:
+        query = query.where(condition)
     rows = connection.execute(query)
     return [_run_entry(row) for row in rows]
+
+
+def read_entries_since(connection: Connection, known: RunEntries | None) -> RunEntries:
+    """The entries of all runs; those that nobody drives are taken from ``known`` if it holds.
+
+    Whether it does says one row of the database: 5,000 rows, each of which hands Python's lock to
+    another thread, take a busy server a second.
+    """
+    is_driven = run.c.state == "running"
+    marker = str(connection.scalar(_marker_query().where(~is_driven)) or "")
+    if known is not None and known.marker == marker:
+        resting = known.resting
+    else:
+        resting = tuple(read_entries(connection, ~is_driven))
+    # The state that people see of these depends on the time, too.
+    return RunEntries(marker, resting, tuple(read_entries(connection, is_driven)))
+
+
+def _marker_query() -> Select[tuple[str]]:
+    """A text of what may have changed of runs: as long as it is the same, so are their entries."""
+    row_text: Any = literal("")
+    for name in _CHANGING_COLUMNS:
+        value = func.coalesce(cast(run.c[name], Text), _NOTHING)
+        row_text = row_text.concat(value).concat(_BETWEEN)
+    return select(func.aggregate_strings(row_text, _BETWEEN))
 
 
 def _run_entry(row: Row[Any]) -> RunEntry:
@@ -397,11 +449,25 @@ def _run_entry(row: Row[Any]) -> RunEntry:
     return RunEntry(**{name: values[name] for name in RunEntry.__dataclass_fields__})
 
 
-def read_comparable_runs(connection: Connection, run_id: int) -> list[RunView]:
-    """The other finished runs on the same table, newest first."""
+def read_comparable_runs(
+    connection: Connection, run_id: int, other_than: str | None, limit: int | None
+) -> list[RunView]:
+    """The other finished runs on the same table, newest first.
+
+    ``other_than`` leaves out those whose settings name this sampler, ``limit`` all but so many.
+    """
     own_table = select(run.c.dataset_hash).where(run.c.id == run_id).scalar_subquery()
-    same_table = (run.c.dataset_hash == own_table) & (own_table != NO_TABLE)
-    return read_runs(connection, same_table & (run.c.state == "finished") & (run.c.id != run_id))
+    is_comparable = (
+        (run.c.dataset_hash == own_table)
+        & (own_table != NO_TABLE)
+        & (run.c.state == "finished")
+        & (run.c.id != run_id)
+    )
+    if other_than is not None:
+        # Settings of the first versions name no sampler.
+        sampler = func.coalesce(run.c.settings["sampler"].as_string(), "")
+        is_comparable &= sampler != other_than
+    return read_runs(connection, is_comparable, limit)
 
 
 def read_tables(connection: Connection) -> list[TableView]:

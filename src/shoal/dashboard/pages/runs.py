@@ -28,7 +28,7 @@ from shoal.dashboard.components.active_runs import active_runs
 from shoal.dashboard.components.run_panel import run_panel
 from shoal.dashboard.components.run_text import state_word
 from shoal.dashboard.routing import address, go, link, parameter
-from shoal.dashboard.session.queries import best_half, store
+from shoal.dashboard.session.queries import best_half, run_entries, store
 from shoal.objectives.registry import Metric
 from shoal.presentation.formatting import (
     duration,
@@ -114,7 +114,7 @@ def page() -> None:
         if st.button("New run", type="primary", icon=":material/add:", key="new"):
             go("new")
 
-    entries = store().run_entries()
+    entries = run_entries()
     if not entries:
         st.markdown("**There is no run yet.**")
         st.caption(

@@ -6,9 +6,6 @@ Without it the first visitor would wait for imports, and for a large run to be r
 from __future__ import annotations
 
 import gc
-import os
-import sys
-import threading
 from contextlib import suppress
 from importlib import import_module
 
@@ -18,15 +15,13 @@ from shoal.errors import ShoalError
 from shoal.system.one_import import ONE_IMPORT
 from shoal.system.process import gc_paused
 
-# Added to this thread's niceness: visitors who already ask go first.
-_NICENESS = 10
-_LOWEST_PRIORITY = 19
-
 
 def warm_up() -> None:
-    """Import all pages and what they import while they draw, and read the newest run."""
-    _lower_thread_priority()
+    """Import all pages and what they import while they draw, and read the newest run.
 
+    The thread keeps the server's priority. While a search has all cores, one of lower priority
+    would stand still for seconds with Python's lock in its hands, and all visitors with it.
+    """
     with gc_paused():
         for place in PLACES:
             load_page(place)
@@ -41,12 +36,3 @@ def warm_up() -> None:
 
     # None of this goes away, so later collections need not look at it.
     gc.freeze()
-
-
-def _lower_thread_priority() -> None:
-    """Linux alone gives a thread a priority of its own."""
-    if sys.platform != "linux":
-        return
-    niceness = os.getpriority(os.PRIO_PROCESS, 0) + _NICENESS
-    thread = threading.get_native_id()
-    os.setpriority(os.PRIO_PROCESS, thread, min(_LOWEST_PRIORITY, niceness))

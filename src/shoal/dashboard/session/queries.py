@@ -22,7 +22,7 @@ from shoal.dashboard.routing import link, parameter
 from shoal.errors import ShoalError
 from shoal.presentation.formatting import half_width
 from shoal.replay.simple_methods import SimpleMethods
-from shoal.store import RunView, Store, SupervisorView, open_store
+from shoal.store import RunEntries, RunEntry, RunView, Store, SupervisorView, open_store
 
 
 @dataclass(frozen=True)
@@ -115,6 +115,14 @@ def reference_lines_of(run: RunView) -> tuple[ReferenceLine, ...]:
     return _simple_methods().lines(run)
 
 
+def run_entries() -> list[RunEntry]:
+    """What lists need of each run, the newest first."""
+    known = _known_entries()
+    entries = store().run_entries_since(known.entries)
+    known.entries = entries
+    return entries.newest_first()
+
+
 def evaluation_table(run_id: int) -> EvaluationTable:
     """All evaluations of a run. Each call adds what was recorded since the last one."""
     return _table(run_id).refresh()
@@ -132,6 +140,18 @@ def best_half(run: RunView) -> float | None:
 
 # Pages ask each second. The functions below are computed anew only when a generation was added or
 # the run's state changed: both are part of the cache's key.
+
+
+@dataclass
+class _KnownEntries:
+    """The entries of runs that were read last. What another thread puts there is as good."""
+
+    entries: RunEntries | None = None
+
+
+@st.cache_resource(show_spinner=False)
+def _known_entries() -> _KnownEntries:
+    return _KnownEntries()
 
 
 @st.cache_resource(show_spinner=False)
