@@ -30,11 +30,14 @@ from shoal.errors import DataError, SettingsError
 from shoal.estimators import TargetError
 from shoal.inference.standalone import to_level
 from shoal.models.frame_encoder import frame_to_encode
+from shoal.models.model import Model
 from shoal.problems.table import TableProblem
 from shoal.store import Store
 
 # The column that a search predicts, where no input is called so.
 _TARGET = "y"
+# Of the splits that are tried, the usual one first.
+_SEEDS = range(42, 48)
 T = TypeVar("T")
 
 
@@ -79,15 +82,7 @@ class _SwarmSearchEstimator(BaseEstimator):  # type: ignore[misc]
         names: Any = list(target.columns)
         if len(names) == 1:
             names = names[0]
-        try:
-            data = load_dataset(table, names, task=self._task, test_fraction=0.0)
-        except DataError as error:
-            raise SearchedRowsError(
-                f"{error.problem} (n_samples={len(frame)})",
-                expected=error.expected,
-                remedy=error.remedy or "give other rows",
-            ) from error
-
+        data = self._prepared(table, names)
         result = self._searched(data)
         if result.champion is None:
             raise SettingsError(
@@ -100,7 +95,22 @@ class _SwarmSearchEstimator(BaseEstimator):  # type: ignore[misc]
         model = result.model
         assert model is not None
         self.model_ = model
+        # Sums of single precision depend on the rows that come together, in their last digits.
+        self._precise = Model(model.description, model.weights.astype(np.float64))
         return self
+
+    def _prepared(self, table: pd.DataFrame, target: Any) -> Dataset:
+        """The table, split so that each part can be scored: of few rows not every split can."""
+        for seed in _SEEDS:
+            try:
+                return load_dataset(table, target, task=self._task, test_fraction=0.0, seed=seed)
+            except DataError as error:
+                refusal = error
+        raise SearchedRowsError(
+            f"{refusal.problem} (n_samples={len(table)})",
+            expected=refusal.expected,
+            remedy=refusal.remedy or "give other rows",
+        ) from refusal
 
     def _searched(self, data: Dataset) -> SearchResult:
         """The result of the search, in the store that was given or in one of a moment."""
@@ -247,7 +257,7 @@ class SwarmSearchRegressor(RegressorMixin, _SwarmSearchEstimator):  # type: igno
     def predict(self, X: Any) -> NDArray[np.float64]:
         """Predict amounts: (rows,), or (rows, targets) where ``y`` had two dimensions."""
         rows = self._rows(X)
-        values = self.model_.predict(rows)
+        values = self._precise.predict(rows)
         if not self._is_column and values.ndim == 1:
             return np.asarray(values[:, None])
         return np.asarray(values)
@@ -319,7 +329,7 @@ class SwarmSearchClassifier(ClassifierMixin, _SwarmSearchEstimator):  # type: ig
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
         """Predict the probability of each class: (rows, classes), in the order of ``classes_``."""
         rows = self._rows(X)
-        return np.asarray(self.model_.predict_proba(rows)[:, self._order])
+        return np.asarray(self._precise.predict_proba(rows)[:, self._order])
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Predict the likeliest class: (rows,) labels."""
