@@ -80,7 +80,7 @@ def test_each_page_speaks_of_the_value(page: Page, site: str, opened: Store) -> 
     )
 
     seen = {
-        "": "best of",
+        "": "Value, USD (smaller is better)",
         f"evaluation?run=1&genome={best}": "Value (USD)",
         "evaluations?run=1": "Value at most",
         "swarm?run=1": "Ended with the recorded value",
