@@ -15,7 +15,6 @@ from shoal.analysis.comparison import compare
 from shoal.analysis.gene_features import GeneFeature, gene_features
 from shoal.analysis.importance import GeneImportance, Importances, MeanInterval, Model
 from shoal.analysis.score_surface import surface
-from shoal.dashboard.charts.base import log_ticks
 from shoal.dashboard.charts.bound_alarms import bound_alarms
 from shoal.dashboard.charts.compare import (
     best_range,
@@ -46,6 +45,7 @@ from shoal.dashboard.charts.importance_bars import importance_bars_html
 from shoal.genome.genome import Genome
 from shoal.genome.search_space import SearchSpace
 from shoal.objectives.registry import ACCURACY
+from shoal.presentation.log_ticks import log_ticks
 from shoal.presentation.palette import DARK, LIGHT
 from shoal.problems.evaluation import GenerationSummary
 from shoal.settings.search_settings import SearchSettings

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from shoal.analysis.lineage import Relative
+from shoal.dashboard.charts.learning_curves import learning_curves_chart, learning_curves_data
 from shoal.dashboard.charts.lineage import BOX_HEIGHT, BOX_WIDTH, lineage_data, lineage_html
 from shoal.dashboard.charts.predictions import (
     MOST_POINTS,
@@ -30,6 +31,7 @@ from shoal.numerics.stats import ci95_half_width
 from shoal.objectives.metrics import Metrics, Scores
 from shoal.presentation.palette import DARK, LIGHT
 from shoal.problems.evaluation import Evaluation, Task
+from shoal.replay.learning_curves import CurvePoint, LearningCurve, LearningCurves
 from shoal.replay.predictions import PartPredictions
 from shoal.settings.phase import FIRST_CONFIRMATION
 from shoal.settings.search_settings import SearchSettings
@@ -139,6 +141,33 @@ def test_losses_that_a_logarithm_has_no_place_for_are_left_out() -> None:
     assert min(marks) <= 0.02
     assert max(marks) >= 2.0
     assert losses_chart(losses_data([]))["layer"] == []
+
+
+def test_held_out_losses_stand_beside_training_losses() -> None:
+    points = (CurvePoint(1, 2.0, 2.5), CurvePoint(40, 0.5, 900.0), CurvePoint(800, 0.1, math.inf))
+    other = LearningCurve(10_000, (CurvePoint(1, 1.0, 1.0), CurvePoint(9, 0.0, 0.7)), same=True)
+    curves = LearningCurves((LearningCurve(0, points, same=True), other), "mse")
+    frame = learning_curves_data(curves)
+    of_first = frame[frame["repeat"] == 0]
+    assert of_first[["part", "loss"]].to_numpy().tolist() == [
+        ["training", 2.0],
+        ["training", 0.5],
+        ["training", 0.1],
+        ["held_out", 2.5],
+        ["held_out", 900.0],
+    ]
+    assert len(frame) == 8, "a loss of 0 has no place"
+
+    figure = learning_curves_chart(frame, highlight=10_000, dark=True)
+    assert legend(figure) == ["Training rows", "Held-out rows"]
+    drawn = [{row["repeat"] for row in layer["data"]["values"]} for layer in figure["layer"]]
+    assert drawn == [{0}, {0}, {10_000}, {10_000}], "the chosen one is in front"
+    losses = [row["loss"] for layer in figure["layer"] for row in layer["data"]["values"]]
+    assert 900.0 not in losses, "an explosion does not flatten the rest"
+    across = figure["layer"][0]["encoding"]["x"]
+    assert across["scale"]["type"] == "log"
+    assert across["axis"]["values"] == [1, 2, 5, 10, 20, 50, 100, 200, 500]
+    assert learning_curves_chart(learning_curves_data(LearningCurves((), "mse")))["layer"] == []
 
 
 def test_residuals_of_large_parts_are_thinned_evenly() -> None:

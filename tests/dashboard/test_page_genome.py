@@ -71,6 +71,7 @@ def test_a_genome_from_its_trainings_to_its_parents(
         expect(page.locator(".st-key-about code")).to_have_text(HOSTILE)
         expect(page.locator("dl.genes")).to_contain_text("Swarm Size")
         _chooses_another_training(page, born.name)
+        _adds_the_held_out_loss(page)
         _trains_it_again(page)
         _visits_a_parent(page, born)
         page.goto(f"{site}/evaluation?run=1&genome=<b>x</b>")
@@ -100,6 +101,16 @@ def _chooses_another_training(page: Page, name: str) -> None:
     expect(command).to_contain_text(f"shoal replay 1 {name[:8]} 1 --store")
     for key in ("chart", "training"):
         expect(page.locator(f".st-key-{key} svg.marks path").first).to_be_attached()
+
+
+def _adds_the_held_out_loss(page: Page) -> None:
+    card = page.locator(".st-key-training")
+    page.get_by_role("button", name="Add the held-out loss").click()
+    expect(card).to_contain_text(
+        "every recorded training loss was met to the bit", timeout=TRAINING
+    )
+    expect(card).to_contain_text("Held-out rows")
+    expect(card.locator("svg.marks path").first).to_be_attached()
 
 
 def _trains_it_again(page: Page) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Event, Thread
 
 import pandas as pd
 import pytest
@@ -28,7 +30,7 @@ from shoal.dashboard.session.new_run_draft import SHOWN
 from shoal.data import load_dataset
 from shoal.errors import SettingsError
 from shoal.settings.search_settings import SearchSettings
-from shoal.store import Owner, Store, open_store
+from shoal.store import LEASE_SECONDS, Owner, Store, open_store
 from support import browser as chrome
 
 LOADING = SOON = 60_000  # milliseconds
@@ -98,7 +100,26 @@ def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
         patch.setenv("XDG_DATA_HOME", str(folder))
         with open_store(folder / "shoal.db") as store:
             assert store.reserve_supervisor(PLACE)
-            yield store
+            with _renewed(store):
+                yield store
+
+
+@contextmanager
+def _renewed(store: Store) -> Iterator[None]:
+    """Hold the supervisor's place: its lease is shorter than a test on a busy machine."""
+    over = Event()
+
+    def renew() -> None:
+        while not over.wait(LEASE_SECONDS / 6):
+            store.register_supervisor(PLACE)
+
+    thread = Thread(target=renew)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
 
 
 @pytest.fixture(scope="module")
@@ -110,7 +131,6 @@ def site(opened: Store, tmp_path_factory: pytest.TempPathFactory) -> Iterator[st
 
 @pytest.fixture
 def page(chromium: Browser, site: str, opened: Store) -> Iterator[Page]:
-    opened.register_supervisor(PLACE)  # renewed: its lease is shorter than this file
     for run in opened.runs():
         opened.command(run.id, "stop")
         opened.delete(run.id)

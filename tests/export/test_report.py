@@ -80,6 +80,23 @@ def test_the_report_is_whole_harmless_and_alone(folder: Path) -> None:
     assert HOSTILE in parsed.text, "a user's text is shown as it is, and is no markup"
 
 
+def test_the_report_has_held_out_losses_beside_those_of_training(
+    opened: tuple[Store, int], folder: Path
+) -> None:
+    store, run_id = opened
+    page = (folder / "report.html").read_text()
+    genome = json.loads((folder / "genome.json").read_text())
+    (name,) = {
+        own.task.genome.hash
+        for own in store.evaluations(run_id)
+        if own.task.genome.to_dict() == genome
+    }
+    trainings = len(store.evaluations(run_id, genome=name))
+    assert page.count('class="line loss s0"') == trainings
+    assert page.count('class="line loss s1 dashed"') == trainings
+    assert "Every recorded training loss was met again, to the bit." in Parsed(page).text
+
+
 def test_the_report_says_what_the_store_knows(opened: tuple[Store, int], folder: Path) -> None:
     store, run_id = opened
     run, text = store.run(run_id), Parsed((folder / "report.html").read_text()).text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import count
 
 import numpy as np
@@ -12,11 +13,13 @@ import pytest
 from shoal.analysis.cost_estimate import estimate_cost
 from shoal.analysis.throughput import Throughput
 from shoal.problems.evaluation import Task
+from shoal.problems.simulation import SimulationProblem
 from shoal.problems.table import TableProblem
 from shoal.pso.engines import get_engine
 from shoal.replay import calibration
 from shoal.replay.calibration import Calibrations, calibrate
 from shoal.settings.search_settings import SearchSettings
+from shoal.simulations.registry import get_simulation
 from support.processes import eventually
 from support.tables import tiny_dataset
 
@@ -124,3 +127,28 @@ def test_a_huge_problem_is_not_sent(
     monkeypatch.setattr(calibration, "MOST_BYTES", 10)
     assert calibrations.pace("a", problem) is None
     assert not calibrations.is_at_work("a")
+
+
+def test_a_policy_s_training_is_tried_for_longer_and_cut_ones_leave_room_above() -> None:
+    """Episodes last longer as policies get better, so the beginning of a training is too quick."""
+    settings = SearchSettings.parse(
+        {"preset": "simulation", "iterations": 4, "population": 2, "engine": "cpu"}
+    )
+    own = SimulationProblem(get_simulation("cartpole"), settings)
+    assert own.takes_longer_as_it_learns
+    assert not own.compiles_in_each_process, "what comes with Shoal is compiled once"
+    # Each look at the clock is three seconds, and every training seems to be cut; or one.
+    ticks = count()
+    slow = calibrate(own, get_engine("cpu"), lambda: next(ticks) * 3.0)
+    quick = calibrate(own, get_engine("cpu"), lambda: next(ticks) * 1.0)
+    assert slow is not None and quick is not None
+    assert slow.seconds[1] / slow.seconds[0] == pytest.approx(2.0)
+    assert quick.seconds[1] / quick.seconds[0] == pytest.approx(1.2 / 0.85)
+    assert slow.start == quick.start == (0.0, 0.0)
+
+
+def test_what_each_worker_compiles_is_a_part_of_the_estimate(problem: TableProblem) -> None:
+    plain = Throughput((1e-9, 2e-9), (0.4, 0.5), "tried", is_measured=True)
+    compiled = replace(plain, start=(7.0, 14.0))
+    low, high = estimate_cost(problem, plain).seconds
+    assert estimate_cost(problem, compiled).seconds == pytest.approx((low + 7.0, high + 14.0))

@@ -189,8 +189,8 @@ def _seconds(
     if pace.is_measured:
         ranges = (cost, share, pace.seconds, (1.0 / workers, IDLE / workers))
         shortest, longest = _likely_product(ranges)
-        shortest += START_MEASURED[0]
-        longest += START_MEASURED[1]
+        shortest += START_MEASURED[0] + pace.start[0]
+        longest += START_MEASURED[1] + pace.start[1]
 
     if settings.training_seconds is not None:
         _, most = _count(planned)

@@ -20,6 +20,10 @@ from shoal.settings.samplers import sampler_entry
 from shoal.store import GenerationRecord, RunView, Store
 from shoal.tuning.champion import CHAMPION, Champion, Confirmation
 
+# Of runs with another sampler so many, the newest, are looked at for those that compete: of
+# thousands, all settings would take seconds to read.
+_MOST_COMPETING = 200
+
 
 @dataclass(frozen=True)
 class Best:
@@ -93,7 +97,8 @@ class Summary:
         Of a finished run: the genome that it recommends, with its trained networks.
     competing_runs
         Champions, by what to call them, of finished runs in the same store that differ in their
-        sampler alone (see `SearchSettings.competes_with`); the newest of each sampler.
+        sampler alone (see `SearchSettings.competes_with`); the newest of each sampler, among the
+        200 newest runs of the same table with another sampler.
     phase
         What the run is at; None where its owner has not noted it.
     """
@@ -243,14 +248,14 @@ def blocking_run(store: Store, run: RunView) -> RunView | None:
     """The run that a queued one waits for: a supervisor drives one run at a time."""
     if run.state != "queued":
         return None
-    return next((other for other in store.runs() if other.state == "running"), None)
+    return next((other for other in store.active_runs() if other.state == "running"), None)
 
 
 def _competing_runs(store: Store, run: RunView) -> dict[str, Champion]:
     """The champions of runs that differ in their sampler alone, by what to call them."""
     newest: dict[str, RunView] = {}
     # The store lists the newest runs first.
-    for other in store.comparable(run):
+    for other in store.comparable(run, other_sampler=True, limit=_MOST_COMPETING):
         is_same = other.data_options == run.data_options and _problem_of(other) == _problem_of(run)
         if is_same and run.settings.competes_with(other.settings):
             newest.setdefault(other.settings.sampler, other)

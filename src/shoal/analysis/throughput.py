@@ -43,12 +43,15 @@ class Throughput:
     is_measured
         Whether it is of this very problem, so that what is left is chance: then what is unsure does
         not all lie on one side.
+    start
+        Seconds until a worker begins with its first training, as it compiles code of a user.
     """
 
     seconds: tuple[float, float]
     share: tuple[float, float]
     source: str
     is_measured: bool = False
+    start: tuple[float, float] = (0.0, 0.0)
 
 
 def recorded_throughput(

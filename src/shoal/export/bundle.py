@@ -40,6 +40,13 @@ from shoal.problems.base import Problem
 from shoal.problems.evaluation import Evaluation
 from shoal.problems.table import TableProblem, as_table
 from shoal.replay.episodes import Episode, champion_episode, record_episode
+from shoal.replay.learning_curves import (
+    LearningCurves,
+    curves_of,
+    has_held_out_loss,
+    learning_curves,
+    trained_again,
+)
 from shoal.store import RunView, Store
 from shoal.system.paths import is_there
 from shoal.tuning.champion import Champion
@@ -63,6 +70,8 @@ _ABANDONED_SECONDS = 3600.0
 # A report of a larger table (training rows times inputs) has no lines of simple methods: somebody
 # waits for it.
 _MOST_CELLS = 20_000_000
+# Trainings that take longer together are not repeated for a report.
+_MOST_CURVE_SECONDS = 20.0
 # Of files in an archive. Without it some programs unpack files that nobody may read.
 _READABLE_BY_ALL = 0o644 << 16
 
@@ -163,7 +172,7 @@ def archive(store: Store, run_id: int | str) -> bytes:
         The run has kept no champion: one would have to be trained first, which takes its time.
     """
     run, champion = _finished(store, run_id)
-    contents = _contents(store, run, champion, store.load_problem(run.id))
+    contents = _contents(store, run, champion, store.load_problem(run.id), apart=True)
     if _has_policy(run):
         contents[REPORT] = report_page(store, run.id)
     buffer = io.BytesIO()
@@ -186,7 +195,8 @@ def report_page(store: Store, run_id: int | str) -> bytes:
     if _has_policy(run):
         # Written from the record: code of a user runs for the episode alone, in its own process.
         return _policy_report(store, run, champion, _recorded_episode(store, run.id))
-    return _report(store, run, champion, as_table(store.load_problem(run.id), "A report"))
+    problem = as_table(store.load_problem(run.id), "A report")
+    return _report(store, run, champion, problem, apart=True)
 
 
 def _has_policy(run: RunView) -> bool:
@@ -210,7 +220,9 @@ def _finished(store: Store, run_id: int | str) -> tuple[RunView, Champion]:
     return run, champion
 
 
-def _report(store: Store, run: RunView, champion: Champion, problem: TableProblem) -> bytes:
+def _report(
+    store: Store, run: RunView, champion: Champion, problem: TableProblem, *, apart: bool
+) -> bytes:
     summary = replace(summarise(store, run.id), champion=champion)
     evaluations = EvaluationTable(store, run).refresh()
     cards = scorecards(problem, champion)
@@ -218,8 +230,35 @@ def _report(store: Store, run: RunView, champion: Champion, problem: TableProble
     if problem.dataset.train.x.size <= _MOST_CELLS:
         lines = tuple(simple_methods(problem))
     model = ModelFindings.of(problem, champion)
-    page = Report(summary, champion, problem.dataset, evaluations, cards, lines, model).html()
+    curves = _learning_curves(store, run, champion, problem, apart=apart)
+    page = Report(
+        summary, champion, problem.dataset, evaluations, cards, lines, model, curves
+    ).html()
     return page.encode(errors="replace")
+
+
+def _learning_curves(
+    store: Store, run: RunView, champion: Champion, problem: TableProblem, *, apart: bool
+) -> LearningCurves | str:
+    """The losses of the champion's recorded trainings, trained again; or why there are none.
+
+    ``apart`` trains them in another process: one that shows pages loads no compiled engine.
+    """
+    evaluations = store.evaluations(run.id, genome=champion.genome.hash)
+    if not any(has_held_out_loss(evaluation) for evaluation in evaluations):
+        return "There is no held-out loss: no rows validate, or all trainings failed."
+    chosen = trained_again(evaluations, _MOST_CURVE_SECONDS)
+    if not chosen:
+        return (
+            f"There is no held-out loss here: each training takes more than "
+            f"{_MOST_CURVE_SECONDS:.0f} s to be repeated for it. The page of the genome offers it."
+        )
+    try:
+        if apart:
+            return learning_curves(store, run.id, champion.genome.hash, _MOST_CURVE_SECONDS)
+        return curves_of(problem, evaluations, [own.task.repeat for own in chosen])
+    except StoreError as error:
+        return str(error)
 
 
 def _policy_report(store: Store, run: RunView, champion: Champion, episode: Episode | str) -> bytes:
@@ -248,8 +287,13 @@ def _recorded_episode(store: Store, run_id: int) -> Episode | str:
     return episode
 
 
-def _contents(store: Store, run: RunView, champion: Champion, problem: Problem) -> dict[str, bytes]:
-    """The content of each file of an export, but for the report on a policy."""
+def _contents(
+    store: Store, run: RunView, champion: Champion, problem: Problem, *, apart: bool = False
+) -> dict[str, bytes]:
+    """The content of each file of an export, but for the report on a policy.
+
+    ``apart`` is that of `_learning_curves`.
+    """
     evaluations = store.evaluations(run.id, curves=False)
     rows = [_csv_row(evaluation, run.metric) for evaluation in evaluations]
     contents = {
@@ -257,7 +301,7 @@ def _contents(store: Store, run: RunView, champion: Champion, problem: Problem) 
         "evaluations.csv": _csv(rows),
     }
     if isinstance(problem, TableProblem):
-        contents |= _table_contents(store, run, champion, problem)
+        contents |= _table_contents(store, run, champion, problem, apart=apart)
     elif run.has_network:
         contents |= _policy_contents(run, champion, problem)
     else:
@@ -267,7 +311,7 @@ def _contents(store: Store, run: RunView, champion: Champion, problem: Problem) 
 
 
 def _table_contents(
-    store: Store, run: RunView, champion: Champion, problem: TableProblem
+    store: Store, run: RunView, champion: Champion, problem: TableProblem, *, apart: bool
 ) -> dict[str, bytes]:
     dataset = problem.dataset
     settings = settings_toml(run.settings, dataset.options, dataset.name)
@@ -275,7 +319,7 @@ def _table_contents(
         "settings.toml": settings.encode(errors="replace"),
         **_with_weights(_model(champion, problem, run.id), champion.weights),
         "predict.py": Path(standalone.__file__).read_bytes(),
-        REPORT: _report(store, run, champion, problem),
+        REPORT: _report(store, run, champion, problem, apart=apart),
         **_card_contents(champion, problem),
     }
 

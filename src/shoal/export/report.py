@@ -27,6 +27,8 @@ from shoal.export.report_sections import (
     notes_section,
     settings_section,
 )
+from shoal.export.svg_curves import curves_section
+from shoal.replay.learning_curves import LearningCurves
 from shoal.tuning.champion import Champion
 
 
@@ -50,6 +52,8 @@ class Report:
         What simple methods reach where the search is judged.
     model
         What its networks do together on the test rows; None where there is nothing to say.
+    curves
+        Losses of the genome's trainings by iteration; or why there are none.
     """
 
     summary: Summary
@@ -59,6 +63,7 @@ class Report:
     cards: tuple[Scorecard, ...] = ()
     lines: tuple[ReferenceLine, ...] = ()
     model: ModelFindings | None = None
+    curves: LearningCurves | str = ""
 
     def html(self) -> str:
         """The document: no script, and nothing that is loaded from anywhere."""
@@ -72,6 +77,7 @@ class Report:
         sections = {
             "What was searched": facts_section(run, self.dataset),
             "How it went": history_section(self.summary, self.table, self.lines),
+            "How its networks learned": curves_section(self.curves),
             "The scorecard": cards_section(self.cards),
             "What it is worth": scores_section(self.champion, self.summary.competing_runs),
             "Which columns it needs": inputs_section(self.model),

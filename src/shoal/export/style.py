@@ -235,6 +235,8 @@ polygon.champion { fill: var(--champion); stroke: var(--page); stroke-width: 1.5
 .s4 { --line-colour: var(--line-4); }
 .s5 { --line-colour: var(--line-5); }
 polyline.line { stroke: var(--line-colour); stroke-width: 2; }
+polyline.loss { stroke-width: 1.5; }
+polyline.dashed { stroke-dasharray: 6 3; }
 circle:is(.s0, .s1, .s2, .s3, .s4, .s5) { fill: var(--line-colour); }
 .legend {
   display: flex;
@@ -255,6 +257,7 @@ circle:is(.s0, .s1, .s2, .s3, .s4, .s5) { fill: var(--line-colour); }
 .legend span:is(.s0, .s1, .s2, .s3, .s4, .s5)::before {
   border-top: 3px solid var(--line-colour);
 }
+.legend .dashed:is(.s1)::before { border-top-style: dashed; }
 .legend .mean::before { border-top: 3px dotted var(--mean); }
 .legend .champion::before {
   width: .7rem;

@@ -301,6 +301,16 @@ class Problem(ABC):
     # ---- The champion ----------------------------------------------------------------------------
 
     @property
+    def takes_longer_as_it_learns(self) -> bool:
+        """Whether an iteration takes longer, the better the swarm has become."""
+        return False
+
+    @property
+    def compiles_in_each_process(self) -> bool:
+        """Whether each worker compiles code of a user, which is not kept."""
+        return False
+
+    @property
     @abstractmethod
     def refits(self) -> bool:
         """Whether the champion's networks are trained on more than the search trained on."""

@@ -43,6 +43,7 @@ from shoal.pso.swarm import SwarmState
 from shoal.settings.phase import Phase
 from shoal.settings.presets import SIMULATION
 from shoal.settings.search_settings import SearchSettings
+from shoal.simulations.compilation import is_kept
 from shoal.simulations.defaults import SEARCHES, USUAL_PLAN, usual_plan
 from shoal.simulations.definition import Simulation
 from shoal.simulations.evaluation import PolicyScores, ScenarioSet, evaluate_policies
@@ -159,6 +160,16 @@ class SimulationProblem(Problem):
             # Bests are evaluated anew on the same scenarios.
             evaluated += genome.swarm_size
         return evaluated * self.settings.scenarios
+
+    @property
+    def takes_longer_as_it_learns(self) -> bool:
+        """See `Problem.takes_longer_as_it_learns`: better policies often last longer."""
+        return True
+
+    @property
+    def compiles_in_each_process(self) -> bool:
+        """See `Problem.compiles_in_each_process`."""
+        return not is_kept(self.simulation)
 
     # ---- What a worker does ----------------------------------------------------------------------
 

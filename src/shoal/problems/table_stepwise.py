@@ -46,6 +46,12 @@ class StepwiseTable(StepwiseTraining):
         """See `StepwiseTraining.advance`."""
         return self._engine.advance(self._training, state, iterations)
 
+    def best_network(self, state: SwarmState) -> NDArray[np.float32]:
+        """The weights (weights,) of the network that the swarm's best particle stands for."""
+        best = state.global_best
+        (network,) = self._engine.networks(self._training, state.best_positions[best : best + 1])
+        return np.array(network)
+
     def losses_at(self, positions: NDArray[np.float32]) -> NDArray[np.float64]:
         """See `StepwiseTraining.losses_at`."""
         return losses_at(self._training, positions)

@@ -1,4 +1,4 @@
-"""How fast this machine trains, tried for about two seconds in a process beside the pages.
+"""How fast this machine trains, tried for some seconds in a process beside the pages.
 
 It is for stores that know nothing of this machine. The first genomes of the search are trained as
 the search would train them, short and long trainings in turn. So the pace is that of the very table
@@ -36,6 +36,9 @@ from shoal.system.process import SINGLE_THREADED
 # Seconds of training, and of one training at most.
 SECONDS = 2.0
 _LONGEST = 0.8
+# The same where iterations take longer as a swarm learns: its beginnings are too quick.
+_SECONDS_OF_LEARNING = 5.0
+_LONGEST_OF_LEARNING = 2.5
 # A process that takes longer gives no pace.
 LIMIT_SECONDS = 60.0
 # Bytes of a problem that is sent to another process for this.
@@ -43,6 +46,10 @@ MOST_BYTES = 30_000_000
 # How far a search's own pace and share are from those of a few trainings: factors, down and up.
 _PACE = (0.85, 1.2)
 _SHARE = (0.85, 1.2)
+# The pace's where iterations take longer as a swarm learns, and a training was cut off early.
+_PACE_OF_BEGINNINGS = (0.9, 1.8)
+# How long a worker compiles, beside how long this took here.
+_START = (0.7, 1.4)
 _MOST_RESULTS = 32
 _log = logging.getLogger(__name__)
 
@@ -70,14 +77,21 @@ def calibrate(
     genomes = first_genomes(settings)
     planned = [stage for stage in stages(settings) if stage.name != "champion" and stage.most]
     # Compiling is no training.
+    started = clock()
     _warm_up(problem, engine, Task(genomes[0], planned[0].repeat))
+    start = (0.0, 0.0)
+    if problem.compiles_in_each_process:
+        compiled = clock() - started
+        start = (_START[0] * compiled, _START[1] * compiled)
+    longest_seconds, limit = _limits(problem)
 
     seconds: list[float] = []
     work: list[float] = []
     shares: list[tuple[float, int]] = []
     begun = clock()
     number = 0
-    while clock() - begun < SECONDS or not work:
+    some_cut = False
+    while clock() - begun < limit or not work:
         stage = planned[number % len(planned)]
         task = Task(genomes[number % len(genomes)], stage.repeat)
         longest = problem.iterations_for(task)
@@ -90,8 +104,10 @@ def calibrate(
             seconds.append(took)
             work.append(float(problem.cost(task)) * share)
             # A long stage is more of the search than a short one.
-            if took < 0.9 * _LONGEST:
+            if took < 0.9 * longest_seconds:
                 shares.append((share, stage.most * longest))
+            else:
+                some_cut = True
         if number >= len(genomes) and not work:
             return None
     pace = sum(seconds) / sum(work)
@@ -101,12 +117,23 @@ def calibrate(
         weights = [weight for _, weight in shares]
         share = float(np.average([share for share, _ in shares], weights=weights))
         between = (_SHARE[0] * share, min(1.0, _SHARE[1] * share))
+    unsure = _PACE
+    if some_cut and problem.takes_longer_as_it_learns:
+        unsure = _PACE_OF_BEGINNINGS
     return Throughput(
-        seconds=(_PACE[0] * pace, _PACE[1] * pace),
+        seconds=(unsure[0] * pace, unsure[1] * pace),
         share=between,
         source=f"from {len(work)} trainings tried on this machine",
         is_measured=True,
+        start=start,
     )
+
+
+def _limits(problem: Problem) -> tuple[float, float]:
+    """Seconds of one training, and of all."""
+    if problem.takes_longer_as_it_learns:
+        return _LONGEST_OF_LEARNING, _SECONDS_OF_LEARNING
+    return _LONGEST, SECONDS
 
 
 def _warm_up(problem: Problem, engine: Engine, task: Task) -> None:
@@ -211,7 +238,10 @@ class Calibrations:
 def _from_answer(values: dict[str, Any]) -> Throughput:
     fastest, slowest = values["seconds"]
     least, most = values["share"]
-    return Throughput((fastest, slowest), (least, most), values["source"], is_measured=True)
+    first, last = values["start"]
+    return Throughput(
+        (fastest, slowest), (least, most), values["source"], is_measured=True, start=(first, last)
+    )
 
 
 def main(parent: Parent, arguments: Sequence[str]) -> int:
@@ -229,13 +259,14 @@ def main(parent: Parent, arguments: Sequence[str]) -> int:
     if pace is None:
         answer(error="no training came to its end")
     else:
-        answer(seconds=pace.seconds, share=pace.share, source=pace.source)
+        answer(seconds=pace.seconds, share=pace.share, source=pace.source, start=pace.start)
     return 0
 
 
 def _briefly(problem: Problem) -> Problem:
     """The problem with trainings that end after a moment: a huge one must not take minutes."""
     limit = problem.settings.training_seconds
-    seconds = _LONGEST if limit is None else min(limit, _LONGEST)
+    longest, _ = _limits(problem)
+    seconds = longest if limit is None else min(limit, longest)
     changed = problem.settings.model_copy(update={"training_seconds": seconds})
     return replace(problem, settings=changed)  # type: ignore[type-var]

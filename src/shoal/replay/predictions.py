@@ -10,8 +10,6 @@ on and those that it was scored on are predicted; the test part is not touched.
 
 from __future__ import annotations
 
-import logging
-import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -24,24 +22,14 @@ from shoal.errors import ShoalError, StoreError
 from shoal.problems.evaluation import Evaluation
 from shoal.problems.table import TableProblem, as_table
 from shoal.pso.engines import get_engine
-from shoal.replay.process import child_environment, load_problem
+from shoal.replay.process import MOST_SECONDS, NICENESS, ask_child, load_problem
 from shoal.replay.verify import recorded_evaluation, retrain
 from shoal.store import Store, open_store
-from shoal.system.child import Child, Entry, Parent, answer
+from shoal.system.child import Entry, Parent, answer
 from shoal.system.process import lower_priority
 
-# The longest recorded training that is repeated for a look.
-MOST_SECONDS = 120.0
-# What a process may need to start on a busy machine, with its compiled code.
-_STARTING_SECONDS = 120.0
-# How many times slower than the recorded training it may be, on a machine that has other work.
-_SLOWER = 20
-# As the page's that asks: somebody waits for it, once.
-_NICENESS = 5
 # Percentage points by which NumPy's sums may move an accuracy.
 _NEAR = 0.01
-_one_at_a_time = threading.Lock()
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -146,35 +134,9 @@ def predict_recorded(store: Store, run_id: int, genome: str, repeat: int) -> Pre
             remedy="train it with shoal.train in a process of your own",
         )
 
-    limit = _STARTING_SECONDS + _SLOWER * evaluation.seconds
     request = {"run": run_id, "genome": evaluation.task.genome.hash, "repeat": repeat}
-    with _one_at_a_time:
-        return _ask(store, request, limit)
-
-
-def _ask(store: Store, request: Mapping[str, Any], limit: float) -> Predictions:
-    """What a child process answers to the request within ``limit`` seconds."""
-    child = Child(Entry.PREDICTIONS, request, child_environment(store.raw_url))
-    try:
-        if not child.has_ended(limit):
-            _log.warning("run %s: predictions took more than %.0f s", request["run"], limit)
-            raise StoreError(
-                f"The training did not end within {limit:.0f} seconds.",
-                remedy="try again when the machine is less busy",
-            )
-
-        error = child.reason()
-        for values in child.new_answers():
-            if "predictions" in values:
-                return Predictions.from_dict(values["predictions"])
-            error = values["error"]
-    finally:
-        child.close()
-
-    raise StoreError(
-        f"The training could not be repeated: {error}.",
-        remedy="`shoal doctor`",
-    )
+    answered = ask_child(store, Entry.PREDICTIONS, request, evaluation.seconds, "predictions")
+    return Predictions.from_dict(answered)
 
 
 def _retrained_predictions(problem: TableProblem, evaluation: Evaluation) -> Predictions:
@@ -249,7 +211,7 @@ def main(parent: Parent, arguments: Sequence[str]) -> int:
             )
         problem = as_table(load_problem(request["run"]), "A picture of predictions")
         # Only now: until here it is quick, and somebody waits.
-        lower_priority(_NICENESS)
+        lower_priority(NICENESS)
         predictions = _retrained_predictions(problem, evaluation)
     except ShoalError as error:
         answer(error=str(error))

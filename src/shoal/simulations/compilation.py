@@ -77,6 +77,15 @@ def compilation(simulation: Simulation) -> Compilation:
     return found
 
 
+def is_kept(simulation: Simulation) -> bool:
+    """Whether compiled code of a simulation is kept on disk: that of those that come with Shoal."""
+    return _is_own(simulation.function)
+
+
+def _is_own(function: Callable[..., Any]) -> bool:
+    return getattr(function, "__module__", "").startswith(_OWN_PACKAGE)
+
+
 def _compile(simulation: Simulation) -> Compilation:
     code = getattr(simulation.function, "__code__", None)
     if code is None:
@@ -132,7 +141,7 @@ def _driver_of(function: Callable[..., Any]) -> tuple[Any, Any]:
     policies on one scenario, goes to whoever asks first. A thread leaves in ``place`` which policy
     and which scenario it is at, for the case that the function raises.
     """
-    own = function.__module__.startswith(_OWN_PACKAGE)
+    own = _is_own(function)
     compiler = kept_njit if own else njit
     # In code of a user's, an index out of bounds would read whatever lies there.
     compiled = compiler(nogil=True, boundscheck=not own)(function)

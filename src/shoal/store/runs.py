@@ -449,11 +449,25 @@ def _run_entry(row: Row[Any]) -> RunEntry:
     return RunEntry(**{name: values[name] for name in RunEntry.__dataclass_fields__})
 
 
-def read_comparable_runs(connection: Connection, run_id: int) -> list[RunView]:
-    """The other finished runs on the same table, newest first."""
+def read_comparable_runs(
+    connection: Connection, run_id: int, other_than: str | None, limit: int | None
+) -> list[RunView]:
+    """The other finished runs on the same table, newest first.
+
+    ``other_than`` leaves out those whose settings name this sampler, ``limit`` all but so many.
+    """
     own_table = select(run.c.dataset_hash).where(run.c.id == run_id).scalar_subquery()
-    same_table = (run.c.dataset_hash == own_table) & (own_table != NO_TABLE)
-    return read_runs(connection, same_table & (run.c.state == "finished") & (run.c.id != run_id))
+    is_comparable = (
+        (run.c.dataset_hash == own_table)
+        & (own_table != NO_TABLE)
+        & (run.c.state == "finished")
+        & (run.c.id != run_id)
+    )
+    if other_than is not None:
+        # Settings of the first versions name no sampler.
+        sampler = func.coalesce(run.c.settings["sampler"].as_string(), "")
+        is_comparable &= sampler != other_than
+    return read_runs(connection, is_comparable, limit)
 
 
 def read_tables(connection: Connection) -> list[TableView]:

@@ -370,13 +370,27 @@ class Store(RunOwnership, RecordedResults, Supervision, Labelling):
         """One run."""
         return self._database.read(lambda c: runs.read_run(c, run_id))
 
-    def comparable(self, run: RunView) -> list[RunView]:
+    def comparable(
+        self, run: RunView, *, other_sampler: bool = False, limit: int | None = None
+    ) -> list[RunView]:
         """The other finished runs on the same table, newest first.
 
         They may differ in the target, the split and all settings. `shoal.analysis` says which of
         them can be compared.
+
+        Parameters
+        ----------
+        run
+            The run.
+        other_sampler
+            Whether runs with the sampler of this one are left out.
+        limit
+            How many, at most; None: all of them.
         """
-        return self._database.read(lambda c: runs.read_comparable_runs(c, run.id))
+        other_than = run.settings.sampler if other_sampler else None
+        return self._database.read(
+            lambda c: runs.read_comparable_runs(c, run.id, other_than, limit)
+        )
 
     def command(self, run_id: int | str, kind: CommandKind, key: str | None = None) -> RunView:
         """Pause, resume or stop a run.

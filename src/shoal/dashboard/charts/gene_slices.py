@@ -17,7 +17,7 @@ from plotly.colors import sample_colorscale
 
 from shoal.analysis.comparable_scores import FlooredScores
 from shoal.analysis.gene_features import GeneFeature
-from shoal.dashboard.charts.base import COLOUR_SCALE, extent, log_ticks, palette
+from shoal.dashboard.charts.base import COLOUR_SCALE, extent, palette
 from shoal.dashboard.charts.scores import least_width, score_title, tick_labels, vega_format
 from shoal.dashboard.charts.vega import (
     Spec,
@@ -28,6 +28,7 @@ from shoal.dashboard.charts.vega import (
     word_labels,
 )
 from shoal.objectives.registry import Metric
+from shoal.presentation.log_ticks import log_ticks
 from shoal.presentation.palette import Palette
 
 # The most dots in all slices of the page together: each dot is an element that a browser lays out.

@@ -11,10 +11,11 @@ from typing import Any
 import pandas as pd
 import plotly.graph_objects as go
 
-from shoal.dashboard.charts.base import log_ticks, palette, plotly_axis, plotly_layout
+from shoal.dashboard.charts.base import palette, plotly_axis, plotly_layout
 from shoal.dashboard.charts.swarm import needs_log_axis
 from shoal.dashboard.charts.swarm_plane import PLANE_HEIGHT, plane_axes, plane_traces
 from shoal.objectives.registry import Metric
+from shoal.presentation.log_ticks import log_ticks
 from shoal.presentation.shown_loss import shown_loss
 from shoal.presentation.swarm_scene import Bounds, scene
 from shoal.pso.snapshot import SwarmSnapshot

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import pandas as pd
 
-from shoal.dashboard.charts.base import log_ticks
 from shoal.dashboard.charts.scores import least_width, score_title, vega_format
 from shoal.dashboard.charts.vega import Spec, number_channel
 from shoal.objectives.registry import Metric
+from shoal.presentation.log_ticks import log_ticks
 
 # The column that the axis shows.
 SHOWN = "shown"

@@ -12,13 +12,13 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from shoal.dashboard.charts.base import (
-    log_ticks,
     palette,
     plotly_axis,
     plotly_layout,
 )
 from shoal.dashboard.charts.swarm_plane import PLANE_HEIGHT, Trace, plane_axes, plane_traces
 from shoal.presentation.formatting import count_text
+from shoal.presentation.log_ticks import log_ticks
 from shoal.presentation.palette import Palette
 from shoal.presentation.shown_loss import ShownLoss
 from shoal.presentation.swarm_scene import Scene, scene, series

@@ -11,6 +11,7 @@ from shoal.dashboard.charts.loss_axis import has_place, loss_channel, loss_toolt
 from shoal.dashboard.charts.trainings import repeat_name
 from shoal.dashboard.charts.vega import Spec, layer, number_channel, tooltip, vega_chart
 from shoal.objectives.registry import Metric
+from shoal.presentation.log_ticks import log_ticks
 from shoal.problems.evaluation import Evaluation
 from shoal.settings.phase import phase_of
 
@@ -71,9 +72,7 @@ def losses_chart(
 
     is_confirmation = "datum.phase == 'confirmation'"
     encoding = {
-        "x": number_channel(
-            "iteration", "Iteration", grid=False, format=",d", tickCount=7, scale={"domainMin": 0}
-        ),
+        "x": iteration_channel(rows),
         "y": loss_channel(rows, "Training loss", metric),
         "detail": {"field": "repeat"},
         "strokeDash": {
@@ -101,3 +100,14 @@ def losses_chart(
         layers.append(layer(mark, {**encoding, "color": {"value": colours.text}}, in_front))
 
     return vega_chart(colours, height=LOSSES_HEIGHT, layers=layers)
+
+
+def iteration_channel(rows: pd.DataFrame) -> Spec:
+    """The horizontal channel of iterations: logarithmic, with ticks at 1, 2 and 5.
+
+    Most is learned in the first iterations.
+    """
+    ticks = log_ticks(rows["iteration"], most=12)
+    return number_channel(
+        "iteration", "Iteration", grid=False, format=",d", values=ticks, scale={"type": "log"}
+    )

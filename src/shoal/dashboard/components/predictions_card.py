@@ -26,12 +26,8 @@ from shoal.dashboard.session.queries import store
 from shoal.errors import ShoalError
 from shoal.presentation.formatting import duration, quoted
 from shoal.problems.evaluation import Evaluation
-from shoal.replay.predictions import (
-    MOST_SECONDS,
-    Predictions,
-    champion_predictions,
-    predict_recorded,
-)
+from shoal.replay.predictions import Predictions, champion_predictions, predict_recorded
+from shoal.replay.process import MOST_SECONDS
 from shoal.store import RunView
 
 _log = logging.getLogger(__name__)

@@ -30,6 +30,8 @@ class ProblemWords:
     losses_are_scores
         Whether a loss is a score, with its sign turned where larger scores are better. Curves of
         trainings then show scores.
+    no_held_out
+        Why there is no loss on held-out rows; empty where there may be one.
     model
         What the download of the model holds.
     champion
@@ -43,6 +45,7 @@ class ProblemWords:
     trained_on: str
     curve: str
     losses_are_scores: bool
+    no_held_out: str
     model: str
     champion: str
 
@@ -57,6 +60,7 @@ _TABLE = ProblemWords(
     trained_on="on the rows trained on",
     curve="Losses on the training rows",
     losses_are_scores=False,
+    no_held_out="",
     model=f"Networks, a predict.py that needs NumPy alone, {_RECORDS}",
     champion="The champion: its scores with intervals, and other methods on the same test rows",
 )
@@ -68,6 +72,8 @@ _SIMULATION = ProblemWords(
     trained_on="in the scenarios trained in",
     curve="Scores in the training scenarios",
     losses_are_scores=True,
+    no_held_out="There is no held-out loss by iteration: other scenarios score a policy when its "
+    "training has ended.",
     model=f"Policies, {_RECORDS}",
     champion="The champion: its scores with intervals, and an episode of its policy",
 )
@@ -79,6 +85,7 @@ _FUNCTION = ProblemWords(
     trained_on="of all points evaluated",
     curve="Best values",
     losses_are_scores=True,
+    no_held_out="There is no held-out loss: a function has no rows to hold out.",
     model="The best point with all its digits, the tuned swarm, every evaluation and settings, as "
     "a zip archive",
     champion="The champion: its scores with intervals, and the best point",

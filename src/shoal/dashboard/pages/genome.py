@@ -8,7 +8,6 @@ import pandas as pd
 import streamlit as st
 
 from shoal.dashboard.charts.scores import score_format, score_title
-from shoal.dashboard.charts.training_losses import losses_chart, losses_data
 from shoal.dashboard.charts.trainings import (
     PhaseMean,
     phase_means,
@@ -20,9 +19,10 @@ from shoal.dashboard.components.ancestry_card import ancestry_card
 from shoal.dashboard.components.deferred_charts import chart
 from shoal.dashboard.components.genome_card import copy_parameters, genes_html, on_demand
 from shoal.dashboard.components.html_table import html_table
+from shoal.dashboard.components.learning_curves_card import learning_curves_card
 from shoal.dashboard.components.metric_tiles import metric_tiles
 from shoal.dashboard.components.predictions_card import predictions_card
-from shoal.dashboard.components.problem_words import curve_metric, problem_words, topology_ends
+from shoal.dashboard.components.problem_words import topology_ends
 from shoal.dashboard.error_box import error_box
 from shoal.dashboard.routing import entered, go, link, parameter
 from shoal.dashboard.session.queries import evaluation_table, read, run_here, store
@@ -30,7 +30,6 @@ from shoal.errors import ShoalError
 from shoal.objectives.registry import Metric
 from shoal.presentation.formatting import (
     duration,
-    escaped,
     quoted,
     score_text,
     spread_text,
@@ -95,26 +94,13 @@ def _draw(run: RunView, evaluations: list[Evaluation]) -> None:
 
     with st.container(border=True, key="training"):
         _training(run, evaluations, chosen)
-        curves = curve_metric(run)
-        losses = losses_data(evaluations, curves)
-        if len(losses):
-            figure = losses_chart(losses, metric=curves, highlight=repeat, dark=dark)
-            chart(figure, f"curves-{revision}", f"{_curve_words(run).capitalize()} by iteration")
-            st.caption(
-                f"The {escaped(_curve_words(run))} of the best particle so far, "
-                f"{problem_words(run).trained_on}; dashed: confirmations; in front: the chosen one."
-            )
+        learning_curves_card(run, evaluations, repeat, dark)
 
     if chosen.status == "ok" and run.is_table:
         with st.container(border=True, key="fit"):
             predictions_card(run, chosen, dark)
     with st.container(border=True, key="descent"):
         ancestry_card(run, genome.hash, dark)
-
-
-def _curve_words(run: RunView) -> str:
-    metric = curve_metric(run)
-    return "loss" if metric is None else metric.word
 
 
 def _update_address(genome: str) -> None:
