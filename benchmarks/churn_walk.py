@@ -27,6 +27,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 sys.path.insert(0, str(Path(__file__).parents[1] / "examples"))
@@ -43,7 +44,7 @@ TARGET = "churned"
 ID = "customer_id"
 NEW_ROWS = 300
 PATIENCE = 240_000  # milliseconds a part of a page may take: the machine may be loaded
-VIEWPORT = {"width": 1280, "height": 900}
+VIEWPORT: Any = {"width": 1280, "height": 900}
 
 
 class Steps:
