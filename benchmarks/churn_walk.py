@@ -79,7 +79,7 @@ class Steps:
         self._page.set_viewport_size(VIEWPORT | {"height": max(VIEWPORT["height"], height)})
         self._page.wait_for_function("document.querySelectorAll('[data-stale=true]').length === 0")
         number = len(list(self._folder.glob("*.png"))) + 1
-        words = name.lower().replace(" ", "-").replace(",", "")
+        words = re.sub("[^a-z0-9_]+", "-", name.lower()).strip("-")
         self._page.screenshot(path=self._folder / f"{number:02}-{words}.png")
         self._page.set_viewport_size(VIEWPORT)
 
