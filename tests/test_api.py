@@ -108,6 +108,19 @@ def test_search_as_documented(tmp_path: Path) -> None:
         assert len(store.evaluations(run.run.id)) == len(run.evaluations)
 
 
+def test_a_budget_by_name_stands_below_what_is_given(tmp_path: Path) -> None:
+    data = shoal.load_dataset("concrete", folds=1)
+    small = {"iterations": 10, "population": 3, "confirmations": 2, "finalists": 1}
+    run = shoal.search(data, store=tmp_path / "s.db", budget="quick", baselines=False, **small)
+    settings = run.run.settings
+    # Half of 2 generations; the population was given.
+    assert (settings.generations, settings.population, settings.iterations) == (1, 3, 10)
+
+    with pytest.raises(shoal.errors.SettingsError, match="did you mean 'quick'"):
+        shoal.search(data, store=tmp_path / "other.db", budget="quik")
+    assert not (tmp_path / "other.db").exists()
+
+
 def test_a_manager_that_is_gone_leaves_no_connection_open(
     classic: shoal.Dataset, postgres_url: str
 ) -> None:

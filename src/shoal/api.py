@@ -63,6 +63,7 @@ from shoal.problems.table import TableProblem
 from shoal.pso.engines import cores, get_engine
 from shoal.pso.engines.base import Engine
 from shoal.pso.swarm import LEAST_IMPROVEMENT, SwarmState, TrainingTask
+from shoal.settings.budgets import with_budget
 from shoal.settings.search_settings import SearchSettings
 from shoal.store import Claim, GenerationRecord, Owner, RunView, Store, open_store
 from shoal.system.progress_bar import ProgressBar, progress_bar
@@ -539,6 +540,7 @@ def search(
     *,
     store: str | os.PathLike[str] | Store | None = None,
     name: str | None = None,
+    budget: str | None = None,
     progress: bool | None = None,
     on_evaluation: OnEvaluation | None = None,
     on_generation: OnGeneration | None = None,
@@ -559,12 +561,16 @@ def search(
         the default store, which the command line and the dashboard use, too.
     name
         What the run is called. None: as the data set is.
+    budget
+        "quick", "default", "thorough" or "overnight": a few settings by one name, below those that
+        are given by their own. None: the usual ones.
     progress
         A bar with the phase, the best score and the time left. None: where a person looks, in a
         notebook or a terminal; True: elsewhere lines on standard error; False: never.
     on_evaluation
         Called with each `Evaluation` once it is recorded, in the recorded order, in this process.
-        The search waits meanwhile, so it should return within seconds.
+        The search hands out no trainings meanwhile. The run stays this process's, however long it
+        takes; only a call that holds Python's global lock for 30 seconds loses it.
         When it raises something, the run is released or paused, so that ``shoal resume`` goes on
         with it, and the caller gets what was raised.
     on_generation
@@ -616,7 +622,8 @@ def search(
     True
     """
     check_subject(data)
-    filled = fill_settings(pin_settings(settings), usual_settings(data))
+    usual = usual_settings(data)
+    filled = fill_settings(with_budget(budget, pin_settings(settings), usual), usual)
     parsed = SearchSettings.parse(filled)
     check_search(data, parsed, name)
     callbacks = Callbacks(on_evaluation, on_generation)

@@ -78,6 +78,9 @@ def test_a_classifier_has_inputs_curves_and_a_threshold(page: Page, site: str) -
     slider.press("ArrowRight")
     expect(decisions).to_contain_text("above a probability of 31 %")
     page.wait_for_url("**threshold=31**")
+    tiles = page.locator(".st-key-threshold-tiles")
+    expect(tiles).to_contain_text("Balanced accuracy")
+    expect(tiles).to_contain_text("MCC")
 
     page.set_viewport_size({"width": 400, "height": 900})
     page.wait_for_function(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,14 @@ import pytest
 
 import shoal
 from shoal.errors import SettingsError
+from shoal.orchestration import owned_run
 from shoal.orchestration.callbacks import CallbackFailedError, Callbacks
+from shoal.orchestration.lease_keeper import lease_kept
 from shoal.orchestration.runner import Runner
 from shoal.orchestration.supervisor import Supervisor
 from shoal.problems.evaluation import Evaluation, GenerationSummary
 from shoal.store import Owner
+from support.processes import PATIENCE_SECONDS, eventually
 
 SMALL: dict[str, Any] = {
     "population": 3,
@@ -142,6 +146,68 @@ def test_nothing_is_told_twice_when_a_run_is_resumed(data: shoal.Dataset, tmp_pa
         look()
         assert told.evaluations == store.evaluations(run_id)
         assert told.generations == [record.summary for record in store.generations(run_id)]
+
+
+def test_the_lease_is_renewed_while_a_callback_takes_its_time(
+    data: shoal.Dataset, tmp_path: Path
+) -> None:
+    with shoal.open_store(tmp_path / "s.db") as store:
+        run_id, _ = store.add_run(data, shoal.SearchSettings.parse({"preset": "modern", **SMALL}))
+        claim = store.claim(Owner.here(), run_id)
+        assert claim is not None
+
+        # Active time is written with each renewal.
+        with lease_kept(store, claim, lambda: 7.5, every=0.01):
+            eventually(lambda: store.run(run_id).seconds == 7.5)
+        assert not [thread for thread in threading.enumerate() if thread.name == "lease"]
+
+
+def test_a_search_keeps_its_lease_while_it_looks(
+    data: shoal.Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    every_moment = partial(lease_kept, every=0.01)
+    monkeypatch.setattr(owned_run, "lease_kept", every_moment)
+    renewed = threading.Event()
+
+    with shoal.open_store(tmp_path / "s.db") as store:
+        heartbeat = store.heartbeat
+
+        def heard(*arguments: Any) -> Any:
+            if threading.current_thread().name == "lease":
+                renewed.set()
+            return heartbeat(*arguments)
+
+        store.heartbeat = heard  # type: ignore[method-assign]
+        waited = []
+
+        def slow(summary: GenerationSummary) -> None:
+            # The last may be told after the run has ended, when there is no lease any more.
+            if summary.number < 3:
+                renewed.clear()
+                waited.append(renewed.wait(PATIENCE_SECONDS))
+
+        result = shoal.search(data, store=store, on_generation=slow, **SMALL)
+    assert result.run.state == "finished"
+    assert waited == [True, True]
+
+
+def test_a_lease_that_was_lost_meanwhile_is_for_the_next_write(
+    data: shoal.Dataset, tmp_path: Path
+) -> None:
+    with shoal.open_store(tmp_path / "s.db") as store:
+        run_id, _ = store.add_run(data, shoal.SearchSettings.parse({"preset": "modern", **SMALL}))
+        claim = store.claim(Owner.here(), run_id)
+        assert claim is not None
+        store.release(claim, 1.0)
+        tried = threading.Event()
+
+        def seconds() -> float:
+            tried.set()
+            return 9.0
+
+        with lease_kept(store, claim, seconds, every=0.01):
+            assert tried.wait(PATIENCE_SECONDS)
+        assert store.run(run_id).seconds == 1.0
 
 
 def test_a_run_of_another_supervisor_is_told_here_and_paused_by_an_error(

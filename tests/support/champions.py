@@ -42,6 +42,7 @@ def champion_of_table(
     *,
     networks: int = 3,
     metric: str | None = None,
+    objective: Any = None,
     **options: Any,
 ) -> ChampionRows:
     """The test rows with networks that were trained for a moment, each on its own stream."""
@@ -50,7 +51,7 @@ def champion_of_table(
     for repeat in range(networks):
         trained.append(shoal.train(data, _GENOME, iterations=150, seed=1, repeat=repeat))
 
-    problem = TableProblem(data, SearchSettings(metric=metric))
+    problem = TableProblem(data, SearchSettings(metric=metric, objective=objective))
     scores = Scores(train=Metrics(accuracy=0.0))
     champion = Champion(
         genome=_GENOME,

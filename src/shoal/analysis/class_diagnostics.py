@@ -6,7 +6,8 @@ weights of the rows where the table has such.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -14,10 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shoal.analysis.champion_rows import ChampionRows
+from shoal.objectives.definition import TableObjective
 from shoal.objectives.metrics import classification_metrics
-from shoal.objectives.registry import Metric
+from shoal.objectives.registry import ACCURACY, METRICS, Metric
+from shoal.problems.table import TableProblem
 from shoal.system.one_import import ONE_IMPORT
-from shoal.tuning.thresholds import shifted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 THRESHOLDS = tuple(number / 100 for number in range(1, 100))
 # Groups of rows whose mean probability is compared with what happened.
 _GROUPS = 10
+_MATTHEWS = Metric("mcc", "Matthews correlation (MCC)", "maximize", task="classification")
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -85,44 +88,40 @@ class ClassDiagnostics:
 
     Attributes
     ----------
-    rows_of_champion
-        The test rows, with their targets and weights.
+    classes
+        Their names, by index.
+    target
+        (rows,): indices of the true classes.
+    weight
+        (rows,): how much each row counts; None: all alike.
     probabilities
         (rows, classes), of the networks together.
+    metric
+        The run's metric.
+    score
+        The ensemble's, on the test rows.
+    by_threshold
+        Scores at each of `THRESHOLDS`; None unless there are two classes. Index ``threshold``, of
+        the second class's probability; ``precision``, ``recall`` and ``f1`` of that class, 0 to 1;
+        and a column for each of ``threshold_metrics``, in its unit.
+    threshold_metrics
+        What can be said of decisions, and not of probabilities alone: the run's metric first where
+        it is one of them. The run's own objective is among them where it takes decisions.
     """
 
-    rows_of_champion: ChampionRows
+    classes: tuple[str, ...]
+    target: NDArray[np.int64]
+    weight: NDArray[np.float32] | None
     probabilities: NDArray[np.float64]
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """Names of the classes, by index."""
-        return self.rows_of_champion.outputs
-
-    @property
-    def target(self) -> NDArray[np.int64]:
-        """(rows,): indices of the true classes."""
-        return self.rows_of_champion.part.target.astype(np.int64)
-
-    @property
-    def weight(self) -> NDArray[np.float32] | None:
-        """(rows,): how much each row counts; None: all alike."""
-        return self.rows_of_champion.part.weight
-
-    @property
-    def metric(self) -> Metric:
-        """The run's metric."""
-        return self.rows_of_champion.problem.metric
+    metric: Metric
+    score: float
+    by_threshold: pd.DataFrame | None = None
+    threshold_metrics: tuple[Metric, ...] = ()
 
     @property
     def rows(self) -> int:
         """How many test rows there are."""
         return len(self.target)
-
-    @cached_property
-    def score(self) -> float:
-        """The ensemble's score on the test rows."""
-        return self.rows_of_champion.score(self.probabilities)
 
     @property
     def shown_classes(self) -> tuple[int, ...]:
@@ -209,24 +208,6 @@ class ClassDiagnostics:
         )
         return frame.rename_axis("class")
 
-    @cached_property
-    def by_threshold(self) -> pd.DataFrame | None:
-        """Scores at each of `THRESHOLDS`; None unless there are two classes.
-
-        Returns
-        -------
-        DataFrame
-            Index ``threshold``, of the second class's probability; ``precision``, ``recall`` and
-            ``f1`` of that class, 0 to 1; ``accuracy`` in percent, ``balanced_accuracy``, 0 to 1;
-            and the run's metric by its name, where it depends on decisions.
-        """
-        if len(self.classes) != 2:
-            return None
-        import pandas as pd
-
-        rows = [self._scores_at(threshold) for threshold in THRESHOLDS]
-        return pd.DataFrame(rows, index=pd.Index(THRESHOLDS, name="threshold"))
-
     def to_frame(self) -> pd.DataFrame:
         """The table of `per_class`."""
         return self.per_class()
@@ -287,19 +268,79 @@ class ClassDiagnostics:
         brier = float(brier_score_loss(is_class, given, sample_weight=self.weight))
         return Calibration(self.classes[number], predicted, happened, brier)
 
-    def _scores_at(self, threshold: float) -> dict[str, float]:
-        chosen = self.chosen(threshold)
-        decided = np.stack([1.0 - chosen, chosen], axis=1)
-        metrics = classification_metrics(decided, self.rows_of_champion.part.target, self.weight)
-        assert metrics is not None, "shares of 0 and 1 are finite"
 
-        second = self.per_class(threshold).iloc[1]
-        scores = {name: float(second[name]) for name in ("precision", "recall", "f1")}
-        scores["accuracy"] = metrics["accuracy"]
-        scores["balanced_accuracy"] = metrics["balanced_accuracy"]
-        name = self.metric.name
-        if name not in scores and name != "log_loss":
-            # The log odds of the threshold become 0: what is predicted is the larger share.
-            shift = float(np.log(1.0 - threshold) - np.log(threshold))
-            scores[name] = self.rows_of_champion.score(shifted(self.probabilities, shift))
-        return scores
+def class_diagnostics(champion: ChampionRows) -> ClassDiagnostics:
+    """How a champion of classes decides on the test rows.
+
+    Parameters
+    ----------
+    champion
+        What `shoal.analysis.champion_rows.champion_rows` returned.
+
+    Raises
+    ------
+    AnalysisError
+        A prediction is not finite.
+    """
+    probabilities = champion.together(champion.predict(champion.part.x))
+    # Raises where a prediction is not finite.
+    score = champion.score(probabilities)
+    found = ClassDiagnostics(
+        classes=champion.outputs,
+        target=champion.part.target.astype(np.int64),
+        weight=champion.part.weight,
+        probabilities=probabilities,
+        metric=champion.problem.metric,
+        score=score,
+    )
+    if len(found.classes) != 2:
+        return found
+
+    import pandas as pd
+
+    own = _own_of_decisions(champion.problem)
+    rows = [_scores_at(found, champion, own, threshold) for threshold in THRESHOLDS]
+    table = pd.DataFrame(rows, index=pd.Index(THRESHOLDS, name="threshold"))
+    metrics = [ACCURACY, METRICS["balanced_accuracy"], METRICS["macro_f1"], _MATTHEWS]
+    metrics += [one.metric for one in own]
+    # The run's metric first; the others stay in their order.
+    metrics.sort(key=lambda metric: metric.name != found.metric.name)
+    return replace(found, by_threshold=table, threshold_metrics=tuple(metrics))
+
+
+def _own_of_decisions(problem: TableProblem) -> list[TableObjective]:
+    """The run's own metric and objective, where they are of decisions: a cost matrix is."""
+    found: list[TableObjective] = []
+    for own in (problem.own_metric, problem.own_objective):
+        if not (isinstance(own, TableObjective) and own.outputs == "decision"):
+            continue
+        if own.name not in [*METRICS, *(other.name for other in found)]:
+            found.append(own)
+    return found
+
+
+def _scores_at(
+    found: ClassDiagnostics,
+    champion: ChampionRows,
+    own: Sequence[TableObjective],
+    threshold: float,
+) -> dict[str, float]:
+    """One row of `ClassDiagnostics.by_threshold`."""
+    with ONE_IMPORT:
+        from sklearn.metrics import matthews_corrcoef
+
+    chosen = found.chosen(threshold)
+    decided = np.stack([1.0 - chosen, chosen], axis=1)
+    metrics = classification_metrics(decided, champion.part.target, found.weight)
+    assert metrics is not None, "shares of 0 and 1 are finite"
+
+    second = found.per_class(threshold).iloc[1]
+    scores = {name: float(second[name]) for name in ("precision", "recall", "f1")}
+    for name in (ACCURACY.name, "balanced_accuracy", "macro_f1"):
+        scores[name] = metrics[name]
+    scores[_MATTHEWS.name] = float(
+        matthews_corrcoef(found.target, chosen, sample_weight=found.weight)
+    )
+    for one in own:
+        scores[one.name] = champion.problem.own_score(one, decided, champion.part)
+    return scores

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from shoal.analysis.champion_rows import ChampionRows
-from shoal.analysis.class_diagnostics import ClassDiagnostics
+from shoal.analysis.class_diagnostics import ClassDiagnostics, class_diagnostics
 from shoal.analysis.number_diagnostics import NumberDiagnostics, number_diagnostics
 
 Diagnostics = ClassDiagnostics | NumberDiagnostics
@@ -23,8 +23,5 @@ def diagnostics(champion: ChampionRows) -> Diagnostics:
         A prediction is not finite.
     """
     if champion.problem.dataset.task == "classification":
-        together = champion.together(champion.predict(champion.part.x))
-        # Raises where a prediction is not finite.
-        champion.score(together)
-        return ClassDiagnostics(champion, together)
+        return class_diagnostics(champion)
     return number_diagnostics(champion)

@@ -10,6 +10,7 @@ from typing import TypeVar
 from shoal.analysis.progress import PHASE, PhaseMark, RunPhase
 from shoal.errors import StoreFullError
 from shoal.executors import Executor, Outcome
+from shoal.orchestration.lease_keeper import lease_kept
 from shoal.orchestration.live_status import LiveStatus
 from shoal.problems.base import Problem
 from shoal.problems.evaluation import Evaluation, GenerationSummary
@@ -56,7 +57,8 @@ class OwnedRun:
     wait
         Waits for a number of seconds.
     look
-        Called with each `poll`; what it raises ends the work.
+        Called with each `poll`; what it raises ends the work. The lease is renewed meanwhile,
+        however long it takes.
     """
 
     def __init__(
@@ -67,7 +69,7 @@ class OwnedRun:
         leaving: Callable[[], bool],
         clock: Callable[[], float],
         wait: Callable[[float], None],
-        look: Callable[[], None] = lambda: None,
+        look: Callable[[], None] | None = None,
     ) -> None:
         self._store = store
         self._claim = claim
@@ -182,7 +184,9 @@ class OwnedRun:
         if self._leaving():
             raise RunReleasedError
 
-        self._look()
+        if self._look is not None:
+            with lease_kept(self._store, self._claim, lambda: self.seconds):
+                self._look()
         flags = self._store.poll_flags(self._claim.run_id)
         executor.set_watched(flags.watched)
         if flags.has_commands or self._clock() >= self._next_beat:

@@ -56,7 +56,7 @@ class Runner:
     clock: Callable[[], float] = time.monotonic
     wait: Callable[[float], None] = time.sleep
     make_executor: Callable[[Problem, int | None], Executor] = make_executor
-    look: Callable[[], None] = lambda: None
+    look: Callable[[], None] | None = None
 
     def drive(self) -> str:
         """Work until the run ends or has to be left.

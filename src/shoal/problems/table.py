@@ -272,7 +272,7 @@ class TableProblem(Problem):
         if self.dataset.task == "regression" and self.dataset.outputs > 1:
             train = self.dataset.train
             part = train.select(np.arange(len(train.rows)) < _FEW_ROWS)
-            self._own_score(own, part.target, part)
+            self.own_score(own, part.target, part)
 
     def _check_decoder(self) -> None:
         """Refuse a decoder that needs other inputs, or that does not work."""
@@ -289,8 +289,16 @@ class TableProblem(Problem):
                 )
         decoder.check(self.network(self.default_genome))
 
-    def _own_score(self, own: Own, predictions: NDArray[np.float64], part: Part) -> float:
-        """The value of an own metric, in its direction; NaN where it has none."""
+    def own_score(self, own: Own, predictions: NDArray[np.float64], part: Part) -> float:
+        """The value of an own metric for predictions, in its unit; NaN where it has none.
+
+        Parameters
+        ----------
+        own
+            The metric, or an objective.
+        predictions, part
+            As for `metrics`.
+        """
         if isinstance(own, RowLoss):
             mean = self._mean_of(own, part)
             raw = self.units.handed_of_predictions("raw", predictions)
@@ -597,7 +605,7 @@ class TableProblem(Problem):
         own = self.own_metric
         if own is None or metrics is None:
             return metrics
-        value = self._own_score(own, predictions, part)
+        value = self.own_score(own, predictions, part)
         if not math.isfinite(value):
             return None
         return replace(metrics, others={own.name: value})

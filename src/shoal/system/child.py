@@ -61,6 +61,7 @@ class Entry(StrEnum):
     PREDICTIONS = "shoal.replay.predictions:main"
     LEARNING_CURVES = "shoal.replay.learning_curves:main"
     CALIBRATION = "shoal.replay.calibration:main"
+    MODEL_FIGURES = "shoal.replay.model_figures:main"
     SIMPLE_METHODS = "shoal.replay.simple_methods:main"
     EPISODE = "shoal.replay.episodes:main"
     LIVE_EPISODE = "shoal.replay.live_episode:main"

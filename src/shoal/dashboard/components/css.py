@@ -201,7 +201,8 @@ _TEMPLATE = """
   }
   :is([class*="st-key-finding-"], [class*="st-key-warning-"]) { flex-wrap: nowrap; }
   .st-key-findings { gap: .5rem; }
-  .st-key-cost dl.tiles b { font-size: 1.3rem; }
+  :is(.st-key-cost, .st-key-threshold-tiles) dl.tiles b { font-size: 1.3rem; }
+  .st-key-threshold-tiles dl.tiles { gap: .5rem; }
   :is(.st-key-chart, .st-key-best) { gap: .5rem; }
   /* As tall between two trainings as during one. */
   .st-key-now { min-height: 21rem; }

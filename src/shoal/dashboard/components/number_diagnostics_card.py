@@ -43,10 +43,18 @@ def errors_card(own: TargetDiagnostics, key: str, dark: bool) -> None:
         st.caption(f"Target {quoted(own.name)}, in its unit. An error is predicted - true.")
         left, right = st.columns(2, gap="small")
         with left:
+            st.caption(
+                "A point is a test row: upwards how far the prediction is too high. A good model "
+                "scatters evenly around zero; a bow or a funnel says where it is wrong."
+            )
             parts = {"test": PartPredictions(own.target, own.predicted)}
             figure = residuals_chart(residuals_data(parts), dark=dark)
             chart(figure, f"residuals-{key}", "Residuals over predicted values")
         with right:
+            st.caption(
+                "The mean size of the error by range of the true value: where a bar is longer, "
+                "trust a prediction less."
+            )
             alt = "The mean absolute error by range of the true value"
             chart(ranges_chart(own, dark=dark), f"ranges-{key}", alt)
         _draw_ranges(own, key)

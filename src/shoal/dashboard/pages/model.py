@@ -1,18 +1,16 @@
 """The page The model: what the exported networks do together, on rows that they never saw.
 
-Text and places come first. What has to be computed fills its place as soon as it is there, and is
-kept for all visitors.
+Headings and explanations come first. What has to be computed fills its place as soon as a process
+beside the server has answered (`shoal.replay.model_figures`), and is kept for all visitors.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
 
-from shoal.analysis.champion_rows import ChampionRows
 from shoal.analysis.class_diagnostics import ClassDiagnostics
+from shoal.analysis.diagnostics import Diagnostics
+from shoal.analysis.partial_dependence import PartialDependence
 from shoal.dashboard.charts.input_importance import input_bars_html
 from shoal.dashboard.charts.partial_dependence import dependence_chart
 from shoal.dashboard.components.class_diagnostics_card import (
@@ -21,7 +19,7 @@ from shoal.dashboard.components.class_diagnostics_card import (
     curves_card,
     decisions_card,
 )
-from shoal.dashboard.components.deferred_charts import chart
+from shoal.dashboard.components.deferred_charts import chart, deferred_charts
 from shoal.dashboard.components.network_card import network_card
 from shoal.dashboard.components.number_diagnostics_card import (
     MOST_TARGETS,
@@ -31,19 +29,17 @@ from shoal.dashboard.components.number_diagnostics_card import (
 from shoal.dashboard.components.problem_words import topology_ends
 from shoal.dashboard.error_box import error_box
 from shoal.dashboard.routing import link, parameter
-from shoal.dashboard.session.model_queries import (
-    model_dependence,
-    model_diagnostics,
-    model_importances,
-    model_rows,
-)
+from shoal.dashboard.session.model_queries import known_of_model
 from shoal.dashboard.session.queries import read, run_here
-from shoal.errors import ShoalError
 from shoal.nn.network import Network
 from shoal.presentation.formatting import quoted
 from shoal.presentation.input_text import importance_note
+from shoal.replay.model_figures import Known, ModelFacts
 from shoal.store import ACTIVE, RunView
 from shoal.tuning.champion import Champion
+
+# Between two questions to the process that computes figures.
+_SECONDS = 0.8
 
 
 def page() -> None:
@@ -88,124 +84,148 @@ def _draw_policy(run: RunView, champion: Champion) -> None:
 
 
 def _draw_model(run: RunView, champion: Champion) -> None:
-    """Places in their order; the quickest are filled first."""
-    about = st.container()
-    tiles = st.container(key="model-tiles")
-    inputs = st.container(border=True, key="inputs")
-    dependence = st.container(border=True, key="dependence")
-    errors = st.container(key="model-errors")
-    network = st.container(key="model-network")
+    """Headings at once; figures as they come from the process that computes them."""
+    wait = None
+    if not known_of_model(run, parameter("column")).is_all:
+        wait = _SECONDS
 
-    try:
-        with about, st.spinner("Reading the table …"):
-            rows = model_rows(run.id, run.ended)
-    except ShoalError as error:
-        with about:
-            error_box(error)
-        return
-    _say_rows(about, rows)
+    def figures() -> None:
+        with deferred_charts():
+            known = known_of_model(run, parameter("column"))
+            _draw_figures(run, champion, known)
+        # The whole page, so that it begins or ceases to ask.
+        if known.is_all != (wait is None):
+            st.rerun()
 
-    with network:
-        encoder = rows.problem.dataset.encoder
-        shape = rows.problem.network(champion.genome)
-        network_card(champion, shape, encoder.inputs, rows.outputs, _dark())
-    _fill_diagnostics(run, tiles, errors)
-    with inputs:
-        st.header("Which columns it needs", anchor=False)
-        order = _draw_importance(run)
-    with dependence:
-        st.header("How predictions change with a column", anchor=False)
-        _draw_dependence(run, rows, order)
+    st.fragment(figures, run_every=wait)()
 
 
-def _say_rows(place: DeltaGenerator, rows: ChampionRows) -> None:
-    count = rows.networks
+def _draw_figures(run: RunView, champion: Champion, known: Known) -> None:
+    if known.error is not None:
+        error_box(known.error)
+    st.caption(_rows_text(champion, known.facts))
+    found = known.diagnostics
+    with st.container(key="model-tiles"):
+        if isinstance(found, ClassDiagnostics):
+            class_tiles(found)
+        elif found is not None:
+            number_tiles(found)
+        elif known.error is None:
+            st.caption("Predicting the test rows …")
+
+    if known.error is None or known.importances is not None:
+        with st.container(border=True, key="inputs"):
+            _draw_importance(known)
+        with st.container(border=True, key="dependence"):
+            _draw_dependence(run, known)
+    if found is not None:
+        with st.container(key="model-errors"):
+            _draw_diagnostics(found, str(run.id))
+    if known.facts is not None:
+        network = Network(known.facts.layers, champion.genome.activation)
+        with st.container(key="model-network"):
+            network_card(champion, network, known.facts.inputs, known.facts.outputs, _dark())
+
+
+def _rows_text(champion: Champion, facts: ModelFacts | None) -> str:
+    count = len(champion.weights)
     networks = f"{count} networks together, as they are exported"
     if count == 1:
         networks = "its one network, as it is exported"
-    place.caption(
-        f"All of this is of {networks}, on {len(rows.part.rows):,} test rows that no network was "
-        "trained on."
-    )
+    rows = "test rows"
+    if facts is not None:
+        rows = f"{facts.rows:,} test rows"
+    return f"All of this is of {networks}, on {rows} that no network was trained on."
 
 
-def _fill_diagnostics(run: RunView, tiles: DeltaGenerator, errors: DeltaGenerator) -> None:
-    key = str(run.id)
-    try:
-        with errors, st.spinner("Predicting the test rows …"):
-            found = model_diagnostics(run.id, run.ended)
-    except ShoalError as error:
-        with errors:
-            error_box(error)
-        return
-
+def _draw_diagnostics(found: Diagnostics, key: str) -> None:
     if isinstance(found, ClassDiagnostics):
-        with tiles:
-            class_tiles(found)
-        with errors:
-            curves_card(found, key, _dark())
-            decisions_card(found, key, _dark())
-            calibration_card(found, key, _dark())
+        curves_card(found, key, _dark())
+        decisions_card(found, key, _dark())
+        calibration_card(found, key, _dark())
         return
-    with tiles:
-        number_tiles(found)
-    with errors:
-        for number, own in enumerate(found.targets[:MOST_TARGETS]):
-            errors_card(own, f"{key}-{number}", _dark())
+    for number, own in enumerate(found.targets[:MOST_TARGETS]):
+        errors_card(own, f"{key}-{number}", _dark())
 
 
-def _draw_importance(run: RunView) -> list[str]:
-    """The bars; returns the columns, the most important first, or none where there is an error."""
-    try:
-        with st.spinner("Shuffling columns …"):
-            found = model_importances(run.id, run.ended)
-    except ShoalError as error:
-        error_box(error)
-        return []
-    st.html(input_bars_html(found))
-    st.caption(importance_note(found))
-    return [own.column for own in found.inputs]
+def _draw_importance(known: Known) -> None:
+    st.header("Which columns it needs", anchor=False)
+    st.caption(
+        "A bar says how much worse the predictions get when the values of a column are mixed up "
+        "among the rows. A long bar: the model relies on the column. A bar near zero: it could do "
+        "without. The thin line is the 95 % interval; where it reaches zero, the column may not "
+        "matter at all."
+    )
+    if known.importances is None:
+        st.caption("Shuffling columns …")
+        return
+    st.html(input_bars_html(known.importances))
+    st.caption(importance_note(known.importances))
 
 
-def _draw_dependence(run: RunView, rows: ChampionRows, order: Sequence[str]) -> None:
-    columns = list(order) or list(rows.columns)
+def _draw_dependence(run: RunView, known: Known) -> None:
+    st.header("How predictions change with a column", anchor=False)
+    st.caption(
+        "What the model would predict if all test rows had the same value in one column and all "
+        "else stayed. Where the line rises, larger values go with larger predictions; where it is "
+        "flat, the column makes no difference."
+    )
+    facts = known.facts
+    columns = _columns_in_order(known)
+    if facts is None or not columns:
+        st.caption("Predicting …")
+        return
+
     left, right = st.columns(2)
     with left:
-        column = _choose("column", "Column", columns, columns[0], run)
-    output = _usual_output(rows)
-    if _asks_for_output(rows):
+        _choose("column", "Column", columns, columns[0], run)
+    output = _usual_output(facts)
+    if _asks_for_output(facts):
         with right:
-            names = list(rows.outputs)
+            names = list(facts.outputs)
             output = names.index(_choose("output", "Prediction", names, names[output], run))
 
-    try:
-        found = model_dependence(run.id, run.ended, column)
-    except ShoalError as error:
-        error_box(error)
-        return
-    is_share = rows.problem.dataset.task == "classification"
+    if known.dependence_error is not None:
+        error_box(known.dependence_error)
+    elif known.dependence is None:
+        st.caption("Predicting …")
+    else:
+        _draw_dependence_chart(run, known.dependence, output, is_share=facts.is_share)
+
+
+def _columns_in_order(known: Known) -> list[str]:
+    """The most important first; none before that is known, unless the address names one."""
+    if known.importances is not None:
+        return [own.column for own in known.importances.inputs]
+    if known.facts is not None and parameter("column") in known.facts.columns:
+        return list(known.facts.columns)
+    return []
+
+
+def _draw_dependence_chart(
+    run: RunView, found: PartialDependence, output: int, *, is_share: bool
+) -> None:
     figure = dependence_chart(found, output, is_share=is_share, dark=_dark())
     chart(figure, f"dependence-{run.id}", "Predictions by the value of the column")
-    notes = [
-        f"The thick line is the mean prediction for {found.rows:,} test rows, if all had the value "
-        "and all else stayed. A thin line is a single row. Where columns go together, some of "
-        "these rows exist nowhere."
-    ]
+    mean = "The thick line"
     if found.kind == "category":
-        notes[0] = notes[0].replace("The thick line", "A dot", 1)
+        mean = "A dot"
+    notes = [
+        f"{mean} is the mean prediction for {found.rows:,} test rows. A thin line is a single "
+        "row. Where columns go together, some of these rows exist nowhere."
+    ]
     if found.deciles:
         notes.append("The ticks below are tenths of the test rows.")
     st.caption(" ".join(notes))
 
 
-def _usual_output(rows: ChampionRows) -> int:
+def _usual_output(facts: ModelFacts) -> int:
     """Of two classes the second: the first says the same, turned around."""
-    is_two = rows.problem.dataset.task == "classification" and len(rows.outputs) == 2
-    return int(is_two)
+    return int(facts.is_share and len(facts.outputs) == 2)
 
 
-def _asks_for_output(rows: ChampionRows) -> bool:
-    return len(rows.outputs) > 1 and not _usual_output(rows)
+def _asks_for_output(facts: ModelFacts) -> bool:
+    return len(facts.outputs) > 1 and not _usual_output(facts)
 
 
 def _choose(name: str, label: str, options: list[str], usual: str, run: RunView) -> str:

@@ -67,7 +67,31 @@ def test_scores_at_each_threshold_are_those_of_its_decisions(leavers: ChampionRo
     assert row["accuracy"] == pytest.approx(100 * np.mean(decided == true))
     assert row["balanced_accuracy"] == pytest.approx(metrics.balanced_accuracy_score(true, decided))
     assert row["precision"] == pytest.approx(metrics.precision_score(true, decided))
+    assert row["mcc"] == pytest.approx(metrics.matthews_corrcoef(true, decided))
+    assert row["macro_f1"] == pytest.approx(metrics.f1_score(true, decided, average="macro"))
     assert table.loc[0.5, "accuracy"] == pytest.approx(found.score)
+    assert found.threshold_metrics[0].name == "accuracy"
+
+
+def test_a_cost_of_decisions_is_known_at_each_threshold() -> None:
+    objective = {"name": "cost_matrix", "options": {"false_negative": 5.0}}
+    found = _classes(champion_of_table(customers(), "left", drop="paid", objective=objective))
+    table = found.by_threshold
+    assert table is not None
+    decided = found.probabilities[:, 1] > 0.2
+    missed = np.sum(~decided & (found.target == 1))
+    alarms = np.sum(decided & (found.target == 0))
+    expected = (5 * missed + alarms) / found.rows
+    assert table.loc[0.2, "cost_matrix"] == pytest.approx(expected)
+    assert found.threshold_metrics[0].name == "cost_matrix"
+    assert table.loc[0.5, "cost_matrix"] == pytest.approx(found.score)
+
+
+def test_a_metric_of_probabilities_has_no_threshold() -> None:
+    found = _classes(champion_of_table(customers(), "left", drop="paid", metric="log_loss"))
+    assert found.by_threshold is not None
+    assert "log_loss" not in found.by_threshold
+    assert found.threshold_metrics[0].name == "accuracy"
 
 
 def test_the_runs_own_metric_is_among_them() -> None:
