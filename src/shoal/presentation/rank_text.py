@@ -54,12 +54,16 @@ def _comparison(reason: RankReason, metric: Metric, named: str) -> str:
     if reason.behind is None:
         return ""
     size = difference_text(abs(reason.behind), metric).removeprefix("+")
+    on_repeats = f" on {count_of(reason.shared, 'shared repeat')}"
     text = f"{size} behind"
     if reason.behind < 0:
         text = f"{size} ahead of {named}"
+    if not _BEGINNINGS.get(reason.place):
+        side = "ahead of" if reason.behind < 0 else "behind"
+        text = f"{size} {side} {named}{on_repeats}"
     # Where all of its repeats are shared, their number stands before.
-    if reason.shared != reason.repeats or not _BEGINNINGS.get(reason.place):
-        text += f" on {count_of(reason.shared, 'shared repeat')}"
+    elif reason.shared != reason.repeats:
+        text += on_repeats
     if reason.probability is None:
         return text
     return f"{text}, P(better) {_probability_text(reason.probability)}"
