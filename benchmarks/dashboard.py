@@ -4,6 +4,7 @@ Measured in a real browser.
 
     python benchmarks/dashboard.py pages [--evaluations 100000] [--loads 12] [--store FILE]
                                          [--only live,champion]
+    python benchmarks/dashboard.py runs [--runs 5000] [--loads 8] [--store FILE]
     python benchmarks/dashboard.py tabs [--tabs 20] [--minutes 10]
 
 ``pages``: a store with one large run (`bigstore`, which makes one beforehand for ``--store``) that
@@ -14,6 +15,9 @@ the script has ended, and until every chart is drawn too; median and p95. Before
 but the last kind, a Streamlit page with one word on it is loaded: what no page can be below, and
 how fast the machine was just then. For the pages that refresh by themselves, the time from the
 request of a refresh to the last change of the document that belongs to it.
+
+``runs``: the page Runs with many runs (`manyruns`, which makes a store of them beforehand for
+``--store``), in a browser that was here twice before, with the page of one word before each load.
 
 ``tabs``: a real search, watched for so many minutes in turns: a minute with no tab open, then two
 with so many on its pages. The ratio is that of the weights that the search moves in a second.
@@ -42,6 +46,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from playwright.sync_api import BrowserContext, Page, sync_playwright
 
 from bigstore import SETTINGS, fill, pretended
+from manyruns import fill as fill_runs
 from shoal.dashboard.server.launch import address, free_port, wait_until_up
 from shoal.data import load_dataset
 from shoal.genome.genome import Genome
@@ -261,6 +266,46 @@ def pages(evaluations: int, loads: int, file: Path | None, places: Sequence[str]
             browser.close()
 
 
+def many_runs(count: int, loads: int, file: Path | None) -> None:
+    """The page Runs with so many of them."""
+    with (
+        tempfile.TemporaryDirectory() as name,
+        open_store(file or Path(name) / "shoal.db") as store,
+    ):
+        folder = Path(name)
+        os.environ["XDG_DATA_HOME"] = name
+        if file is None:
+            fill_runs(store, count)
+        program = chrome.chromium()
+        assert program is not None, "no browser is installed"
+        with (
+            chrome.dashboard(store, folder / "log") as url,
+            one_word(folder) as least,
+            sync_playwright() as playwright,
+        ):
+            options: Any = {"executable_path": program, "args": list(chrome.ARGUMENTS)}
+            known = playwright.chromium.launch_persistent_context(
+                folder / "profile", **options, viewport=VIEWPORT
+            )
+            time.sleep(WARM_SECONDS)
+            texts = []
+            words = []
+            for _ in range(KEPT + loads):
+                page, _, word = opened(known, least)
+                page.close()
+                page, told, _ = opened(known, f"{url}/runs")
+                page.close()
+                texts.append(told)
+                words.append(word)
+            known.close()
+        ratios = [told / word for told, word in zip(texts, words, strict=True)][KEPT:]
+        print(
+            f"{store.run_count():,} runs, ms: median, p95: {_shown(texts[KEPT:])} "
+            f"(one word {_shown(words[KEPT:])}; ratio, median {statistics.median(ratios):.1f}); "
+            f"load {os.getloadavg()[0]:.1f}"
+        )
+
+
 def _shown(milliseconds: Sequence[float]) -> str:
     return f"{statistics.median(milliseconds):.0f}, {p95(milliseconds):.0f}"
 
@@ -329,17 +374,20 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", choices=("pages", "tabs"))
+    parser.add_argument("what", choices=("pages", "runs", "tabs"))
     parser.add_argument("--evaluations", type=int, default=100_000)
     parser.add_argument("--loads", type=int, default=12)
     parser.add_argument(
         "--only", type=lambda names: names.split(","), default=PAGES, metavar="PAGE,PAGE"
     )
-    parser.add_argument("--store", type=Path, help="a store of bigstore.py")
+    parser.add_argument("--runs", type=int, default=5_000)
+    parser.add_argument("--store", type=Path, help="a store of bigstore.py, or of manyruns.py")
     parser.add_argument("--tabs", type=int, default=20)
     parser.add_argument("--minutes", type=int, default=10)
     options = parser.parse_args()
     if options.what == "pages":
         pages(options.evaluations, options.loads, options.store, options.only)
+    elif options.what == "runs":
+        many_runs(options.runs, options.loads, options.store)
     else:
         tabs(options.tabs, options.minutes)

@@ -41,6 +41,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "estimators",
         "manager",
         "api",
+        "search_estimators",
         "export",
         PACKAGE,
     ),

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from shoal.models.model import Model
     from shoal.objectives.decoders import Decoder, decoder
     from shoal.objectives.definition import RowLoss, TableObjective, objective, row_loss
+    from shoal.search_estimators import SwarmSearchClassifier, SwarmSearchRegressor
     from shoal.settings.search_settings import SearchSettings
     from shoal.simulations.definition import Simulation, simulation
     from shoal.simulations.gym import environment
@@ -72,6 +73,8 @@ _HOMES = {
     "TableObjective": "objectives.definition",
     "objective": "objectives.definition",
     "row_loss": "objectives.definition",
+    "SwarmSearchClassifier": "search_estimators",
+    "SwarmSearchRegressor": "search_estimators",
     "SearchSettings": "settings.search_settings",
     "Store": "store",
     "open_store": "store",
@@ -99,6 +102,8 @@ __all__ = [
     "Swarm",
     "SwarmClassifier",
     "SwarmRegressor",
+    "SwarmSearchClassifier",
+    "SwarmSearchRegressor",
     "TableObjective",
     "TrainManager",
     "TrainResult",

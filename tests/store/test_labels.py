@@ -264,3 +264,25 @@ def test_of_comparable_runs_the_newest_with_another_sampler_are_read(
     others = store.comparable(first, other_sampler=True)
     assert [run.id for run in others] == [run_ids[4], run_ids[3], run_ids[1]]
     assert store.comparable(first, other_sampler=True, limit=2) == others[:2]
+
+
+def test_several_runs_get_tags_or_none_does(store: Store, tiny: Dataset) -> None:
+    run_ids = [stopped(store, tiny) for _ in range(3)]
+    store.tag(run_ids[2], [str(number) for number in range(12)])
+    with pytest.raises(SettingsError, match="13 tags"):
+        store.tag_all(run_ids, ["more"])
+    assert store.run(run_ids[0]).tags == ()
+    store.tag_all(run_ids[:2], ["a", "b"])
+    assert [store.run(run).tags for run in run_ids[:2]] == [("a", "b"), ("a", "b")]
+
+
+def test_several_runs_are_archived_or_none_is(store: Store, tiny: Dataset) -> None:
+    run_ids = [stopped(store, tiny) for _ in range(2)]
+    queued, _ = store.add_run(tiny, SETTINGS)
+    with pytest.raises(RunStateError, match="queued"):
+        store.archive_all([*run_ids, queued])
+    assert store.run(run_ids[0]).archived is None
+    store.archive_all(run_ids)
+    assert all(store.run(run).archived is not None for run in run_ids)
+    store.archive_all(run_ids, archived=False)
+    assert all(store.run(run).archived is None for run in run_ids)

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from sqlalchemy import Connection
+
 from shoal.store import labels, runs
 from shoal.store.connection import Database
 from shoal.store.records import RunEntries, RunEntry, RunView
@@ -111,6 +113,33 @@ class Labelling:
             lambda c: runs.read_run(c, labels.change_tags(c, run_id, added, removed))
         )
 
+    def tag_all(self, run_ids: Iterable[int], add: Iterable[str]) -> None:
+        """Add tags to some runs, as `tag` does: to all of them, or to none.
+
+        Parameters
+        ----------
+        run_ids
+            The runs.
+        add
+            The tags.
+
+        Raises
+        ------
+        RunNotFoundError
+            If one of the runs is not there. Nothing is written then.
+        SettingsError
+            If one of them is no tag, or a run would have too many. Nothing is written then.
+        """
+        # Several who do this at once lock rows in the same order.
+        wanted = sorted(run_ids)
+        added = tuple(add)
+
+        def change(connection: Connection) -> None:
+            for run_id in wanted:
+                labels.change_tags(connection, run_id, added, ())
+
+        self._database.write(change)
+
     def note(self, run_id: int | str, text: str) -> RunView:
         """Write a run's note, in place of the one before.
 
@@ -158,3 +187,28 @@ class Labelling:
         return self._database.write(
             lambda c: runs.read_run(c, labels.archive(c, run_id, archived=archived))
         )
+
+    def archive_all(self, run_ids: Iterable[int], *, archived: bool = True) -> None:
+        """Archive some runs, as `archive` does: all of them, or none.
+
+        Parameters
+        ----------
+        run_ids
+            The runs.
+        archived
+            Whether they are to be archived; False takes them out of the archive.
+
+        Raises
+        ------
+        RunNotFoundError
+            If one of the runs is not there. Nothing is written then.
+        RunStateError
+            If one of them is queued or running. Nothing is written then.
+        """
+        wanted = sorted(run_ids)
+
+        def change(connection: Connection) -> None:
+            for run_id in wanted:
+                labels.archive(connection, run_id, archived=archived)
+
+        self._database.write(change)

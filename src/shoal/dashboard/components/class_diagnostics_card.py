@@ -23,6 +23,8 @@ from shoal.objectives.registry import Metric
 from shoal.presentation.formatting import quoted, score_text
 
 _HALF = 50
+# Metrics of at most 1, which have three digits.
+_SHARES = ("balanced_accuracy", "macro_f1", "mcc", "f1")
 
 
 def class_tiles(found: ClassDiagnostics) -> None:
@@ -162,8 +164,12 @@ def _threshold_tiles(found: ClassDiagnostics, scores: pd.DataFrame, percent: int
     for metric in found.threshold_metrics:
         note = ""
         if metric.name == found.metric.name:
-            note = f"the run's metric, best at {best} %"
-        tiles.append((metric.label, score_text(float(own[metric.name]), metric), note))
+            note = f"best at {best} %"
+        value = float(own[metric.name])
+        text = f"{value:.3f}"
+        if metric.unit == "%" or metric.name not in _SHARES:
+            text = score_text(value, metric)
+        tiles.append((metric.label, text, note))
     # An objective of this name is the same.
     if all(metric.name != "f1" for metric in found.threshold_metrics):
         tiles.append(("F1", f"{own['f1']:.3f}", f"of {found.classes[1]}"))

@@ -52,6 +52,11 @@ def network_card(
             st.caption("Its weights are of another shape than its layers, and are not drawn.")
             return
         if is_drawn(network):
+            st.caption(
+                "Inputs stand on the left, predictions on the right, and a line is a weight. A "
+                "single weight does not say what an input is worth: what one path adds, another "
+                "may take away."
+            )
             figure = network_chart(network, weights, inputs, outputs, dark=dark)
             chart(figure, f"network-{number}", f"A network of {shape} nodes with its weights")
             st.caption(
@@ -66,7 +71,8 @@ def _draw_pictures(network: Network, champion: Champion, number: int, dark: bool
     widest = max(network.layers)
     st.caption(
         f"It has {widest:,} nodes in a layer, and more than {MOST_NODES} cannot be told apart in a "
-        "drawing. The sizes of its weights, layer by layer:"
+        "drawing. So these are the sizes of its weights, layer by layer: the brighter a cell, the "
+        "larger the weight."
     )
     weights = champion.weights[number]
     layers = range(min(_MOST_PICTURES, len(network.layers) - 1))

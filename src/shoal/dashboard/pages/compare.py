@@ -115,23 +115,16 @@ def _against(finished: list[int]) -> int | None:
 
 
 def _obstacles(comparison: Comparison) -> None:
-    """What keeps these runs from being compared."""
-    if not comparison.obstacles:
-        return
-    with st.container(key="problem"):
-        st.text(_reservation(comparison))
-        for obstacle in comparison.obstacles:
-            st.text(f"{obstacle}.")
+    """What keeps these runs from being compared, in one line: somebody chose them, to see them."""
+    if comparison.obstacles:
+        found = "; ".join(map(str, comparison.obstacles))
+        st.caption(escaped(f"{_reservation(comparison.metric)}. {found}."))
 
 
-def _reservation(comparison: Comparison) -> str:
-    metric = comparison.metric
+def _reservation(metric: Metric | None) -> str:
     if metric is not None and metric.is_accuracy:
-        return (
-            "These accuracies cannot be compared: the runs differ in their rows or in what they "
-            "predict."
-        )
-    return "These scores cannot be compared: the runs differ in what they measure."
+        return "These accuracies cannot be compared"
+    return "These scores cannot be compared"
 
 
 def _curves(snapshots: list[RunSnapshot], metric: Metric | None) -> None:

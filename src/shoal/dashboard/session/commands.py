@@ -126,10 +126,9 @@ class CommandService:
         self.store.tag(run_id, tags, gone)
 
     def add_tags(self, run_ids: Iterable[int], tags: Sequence[str]) -> None:
-        """Add tags to runs. A run that cannot have them is the last one that is looked at."""
+        """Add tags to runs: to all of them, or to none."""
         self.identity.check_may_act()
-        for run_id in run_ids:
-            self.store.tag(run_id, tags)
+        self.store.tag_all(run_ids, tags)
 
     def write_note(self, run_id: int, text: str) -> None:
         """Write a run's note."""
@@ -137,10 +136,11 @@ class CommandService:
         self.store.note(run_id, text)
 
     def archive(self, run_ids: Iterable[int], *, archived: bool = True) -> None:
-        """Leave runs out of lists, or list them again."""
+        """Leave runs out of lists, or list them again: all of them, or none."""
         self.identity.check_may_act()
-        for run_id in run_ids:
-            self.store.archive(run_id, archived=archived)
+        wanted = list(run_ids)
+        self.store.archive_all(wanted, archived=archived)
+        for run_id in wanted:
             self._note("Archiving" if archived else "Taking it out of the archive", run_id)
 
     def delete(self, run_id: int) -> None:
