@@ -138,6 +138,15 @@ def test_every_bad_column_is_named_at_once() -> None:
     assert "not so: 'w', 'h'" in classic and "modern" in classic
 
 
+def test_a_refused_column_is_named_once() -> None:
+    found = check_table("t", plain(c=[f"n{i}" for i in range(ROWS)], d=range(ROWS)), "y")
+    assert "column 'c'" in texts(found, "bad")
+    assert "identifier has: 'c', 'd'" in texts(found, "look"), "'d' is not refused"
+    found = check_table("t", plain(c=[f"n{i}" for i in range(ROWS)]), "y")
+    assert "column 'c'" in texts(found, "bad")
+    assert "'c'" not in texts(found, "look")
+
+
 RANDOM = np.random.RandomState(2)
 LOOK: dict[str, tuple[pd.DataFrame, dict[str, object], list[str]]] = {
     "constant": (plain(c=[3] * ROWS), {}, ["same in every row", "'c'", "leave them out"]),

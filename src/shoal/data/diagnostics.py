@@ -173,7 +173,7 @@ def check_table(
 
     # Numbers that a search refuses may be too large for what is computed of them here.
     with np.errstate(over="ignore", invalid="ignore"):
-        findings = [*_all_findings(examination)]
+        findings = _without_refused([*_all_findings(examination)])
     # The sort is stable: findings of one status stay in the order above.
     findings.sort(key=lambda finding: _WORST_FIRST.index(finding.status))
     return Checked(tuple(findings), dataset)
@@ -196,6 +196,21 @@ def _all_findings(examination: Examination) -> Iterator[Finding]:
     yield from answers_in_disguise(examination)
     yield from copies_of_rows(examination)
     yield from series_in_time(examination)
+
+
+def _without_refused(findings: list[Finding]) -> list[Finding]:
+    """Leave out what would only say again to leave out a column that a search refuses."""
+    refused: set[str] = set()
+    for finding in findings:
+        if finding.status == "bad":
+            refused.update(finding.leave)
+
+    kept = []
+    for finding in findings:
+        repeats = finding.status == "look" and finding.leave and refused.issuperset(finding.leave)
+        if not repeats:
+            kept.append(finding)
+    return kept
 
 
 def _no_features(

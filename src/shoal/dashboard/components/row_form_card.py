@@ -188,8 +188,8 @@ def _say_amounts(model: Model, prediction: Prediction) -> None:
     for place, target in enumerate(model.targets):
         note = "by one network"
         if model.networks > 1:
-            low, high = _text(each[:, place].min()), _text(each[:, place].max())
-            note = f"± {_text(spreads[place])} · {model.networks} networks say {low} to {high}"
+            low, high = (f"{end(each[:, place]):,.5g}" for end in (np.min, np.max))
+            note = f"± {spreads[place]:,.3g} · {model.networks} networks say {low} to {high}"
         tiles.append((f"Predicted {target}", _text(values[place]), note))
     metric_tiles(tiles)
 
