@@ -5,11 +5,11 @@ Iterations a second with a reader, over those without one.
     python benchmarks/watching.py                   # 7 pairs of searches of each length
     python benchmarks/watching.py 3 4000            # 3 pairs, of trainings of 4,000 iterations
 
-Each search has a store, a supervisor and workers of its own, one for each core. The two of a pair do the
-same trainings, and take turns in being the first. The reader is a process of its own: it says every
-two seconds that it watches, and reads what trains every second, as a page does. Printed for short
-trainings and long ones: the median of the pairs' ratios and their range, how many notes the reader
-saw, and how many of their trainings had a frame. Searches go without a confirmation and baselines.
+Each search has a store, a supervisor and workers of its own, one for each core. The two of a pair
+do the same trainings, and take turns in being the first. The reader is a process of its own: it
+says every two seconds that it watches, and reads what trains every second, as a page does. Printed
+for short trainings and long ones: the median of the pairs' ratios and their range, how many notes
+the reader saw, and how many of their trainings had a frame. Searches go without a confirmation and baselines.
 The ratio is to stay above 0.95.
 """
 

@@ -81,7 +81,7 @@ def test_each_page_speaks_of_its_score(page: Page, site: str, opened: Store) -> 
     expect(page.get_by_text("simulated steps each, on average")).to_be_visible(timeout=SOON)
 
     seen = {
-        "": "best of",
+        "": "Best score",
         f"evaluation?run=1&genome={best}": "Score (cost per period)",
         "evaluations?run=1": "Score at most",
         "swarm?run=1": "Ended with the recorded score",

@@ -26,7 +26,7 @@ _BEGINNINGS = {
 
 
 def rank_text(reason: RankReason, metric: Metric, *, named: str = "the champion") -> str:
-    """Why a genome has its rank, such as "0.42 behind the champion on 8 shared repeats, ...".
+    """Why a genome has its rank, such as "Left the race after 3 repeats: 0.42 behind".
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ def rank_text(reason: RankReason, metric: Metric, *, named: str = "the champion"
     >>> from shoal.objectives.registry import ACCURACY
     >>> behind = RankReason("", Place.LEFT_RACE, 3, behind=0.416, shared=3, probability=0.0612)
     >>> rank_text(behind, ACCURACY)
-    'Left the race after 3 repeats: 0.42 behind the champion on 3 shared repeats, P(better) 0.06'
+    'Left the race after 3 repeats: 0.42 behind, P(better) 0.06'
     """
     beginning = _BEGINNINGS.get(reason.place, "").format(repeats=count_of(reason.repeats, "repeat"))
     parts = [beginning, _comparison(reason, metric, named)]
@@ -54,8 +54,16 @@ def _comparison(reason: RankReason, metric: Metric, named: str) -> str:
     if reason.behind is None:
         return ""
     size = difference_text(abs(reason.behind), metric).removeprefix("+")
-    side = "behind" if reason.behind >= 0 else "ahead of"
-    text = f"{size} {side} {named} on {count_of(reason.shared, 'shared repeat')}"
+    on_repeats = f" on {count_of(reason.shared, 'shared repeat')}"
+    text = f"{size} behind"
+    if reason.behind < 0:
+        text = f"{size} ahead of {named}"
+    if not _BEGINNINGS.get(reason.place):
+        side = "ahead of" if reason.behind < 0 else "behind"
+        text = f"{size} {side} {named}{on_repeats}"
+    # Where all of its repeats are shared, their number stands before.
+    elif reason.shared != reason.repeats:
+        text += on_repeats
     if reason.probability is None:
         return text
     return f"{text}, P(better) {_probability_text(reason.probability)}"

@@ -161,7 +161,7 @@ class Calibrations:
         Seconds that only rise.
     """
 
-    def __init__(self, settle: float = 1.5, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, settle: float = 4.0, clock: Callable[[], float] = time.monotonic) -> None:
         self._settle = settle
         self._clock = clock
         # When each key was asked for first.

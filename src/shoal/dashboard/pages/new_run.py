@@ -441,7 +441,7 @@ def _cost_of(
 
     key = _calibration_key(problem)
     _calibrations().pace(key, problem)
-    wait = 1.0 if _calibrations().is_at_work(key) else None
+    wait = 1.5 if _calibrations().is_at_work(key) else None
 
     def tiles() -> None:
         tried = _calibrations().pace(key, problem)
@@ -451,10 +451,8 @@ def _cost_of(
             _cost(cost, _COUNTED.get(problem.kind))
         if _calibrations().is_at_work(key):
             st.caption("Some trainings are tried, to say how long it takes on this machine …")
-        elif wait is not None:
-            # The whole page, so that it asks no more.
-            st.rerun()
 
+    # It goes on asking, quietly. To make the whole page anew would lose what a visitor just types.
     st.fragment(tiles, run_every=wait)()
 
 
