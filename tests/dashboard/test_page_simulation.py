@@ -84,7 +84,7 @@ def test_each_page_speaks_of_its_score(page: Page, site: str, opened: Store) -> 
         "": "Best score",
         f"evaluation?run=1&genome={best}": "Score (cost per period)",
         "evaluations?run=1": "Score at most",
-        "swarm?run=1": "Ended with the recorded score",
+        "swarm?run=1": "The same score as recorded",
         "matters?run=1": "What matters",
         "model?run=1": "The model",
         "compare": "nothing to compare",

@@ -147,7 +147,7 @@ SECTIONS = (
                 "The process that drives runs: it hands out trainings and records what they give.",
                 ("Supervisors", "Serves", "Works on"),
             ),
-            Entry("worker", "A process that trains, usually one a core.", ("Workers",)),
+            Entry("worker", "A process that trains, usually one for each core.", ("Workers",)),
             Entry("executor", "Where workers are: on this machine, or in a Ray cluster."),
             Entry("heartbeat", "When a supervisor last showed that it is alive."),
             Entry("queue", "Runs that wait for a supervisor, the oldest first."),
@@ -190,7 +190,7 @@ SECTIONS = (
                 "best minus mean",
                 "By how much the best repeat is better than the mean of all. A large value says "
                 "that a single good training tells little.",
-                ("Luck", "Best - mean", "Best − mean"),
+                ("Best - mean", "Best − mean"),
             ),
             Entry(
                 "percentage points",
@@ -300,7 +300,7 @@ SECTIONS = (
                 "particle swarm",
                 "Many candidate solutions that move, drawn towards their own best and that of "
                 "others. It needs no gradients.",
-                ("swarm", "PSO", "Best PSO Parameters"),
+                ("swarm", "PSO"),
             ),
             Entry("particle", "One candidate of a swarm: the weights of a whole network."),
             Entry(
