@@ -9,8 +9,8 @@ Each search has a store, a supervisor and workers of its own, one for each core.
 do the same trainings, and take turns in being the first. The reader is a process of its own: it
 says every two seconds that it watches, and reads what trains every second, as a page does. Printed
 for short trainings and long ones: the median of the pairs' ratios and their range, how many notes
-the reader saw, and how many of their trainings had a frame. Searches go without a confirmation and baselines.
-The ratio is to stay above 0.95.
+the reader saw, and how many of their trainings had a frame. Searches go without a confirmation and
+baselines. The ratio is to stay above 0.95.
 """
 
 from __future__ import annotations

@@ -100,7 +100,7 @@ def test_each_page_speaks_of_the_value(page: Page, site: str, opened: Store) -> 
             assert absent not in text.lower(), (address, absent)
 
     # On Compare, with the last address: that chosen runs differ is no failure.
-    expect(page.get_by_text("These scores cannot be compared. Another function")).to_be_visible()
+    expect(page.get_by_text("These scores cannot be compared")).to_be_visible()
     expect(page.locator(".st-key-problem")).to_have_count(0)
 
 
