@@ -165,7 +165,7 @@ def test_what_trains_now_is_followed(page: Page, opened: Store, claim: Claim) ->
         )
 
     note(5)
-    page.get_by_text("What trains now").click()
+    page.get_by_text("What trains now", exact=True).click()
     expect(
         page.get_by_text("Search: generation 1, individual 3, repeat 2 · iteration 5 of 30")
     ).to_be_visible()
@@ -194,5 +194,5 @@ def test_what_trains_now_is_followed(page: Page, opened: Store, claim: Claim) ->
     ).to_be_visible()
     assert points.count() == 8
     opened.finish(claim, "stopped", seconds=1.0)
-    expect(page.get_by_text("What trains now")).to_have_count(0)
+    expect(page.get_by_text("What trains now", exact=True)).to_have_count(0)
     expect(page.locator(".st-key-film")).to_be_visible(timeout=LOADING)

@@ -40,13 +40,12 @@ def load_model(path: str | os.PathLike[str]) -> Model:
         If a file is missing or damaged, was written by a newer version, or holds no model of a
         table.
 
-    Examples
-    --------
-    ``shoal export 1 --to model`` wrote a folder:
+    Notes
+    -----
+    After ``shoal export 1 --to model``::
 
-    >>> model = shoal.load_model("model")  # doctest: +SKIP
-    >>> model.predict({"age": [30, 41], "plan": ["basic", "plus"]})  # doctest: +SKIP
-    array(['stays', 'leaves'], dtype='<U6')
+        model = shoal.load_model("model")
+        model.predict({"age": [30, 41], "plan": ["basic", "plus"]})
     """
     place = Path(path)
     if not is_there(place):

@@ -109,7 +109,7 @@ class Model(Shown):
     >>> data = shoal.load_dataset("concrete")
     >>> model = shoal.train(data, shoal.Genome(hidden_layers=()), iterations=20).model
     >>> model.target, model.inputs[:2]
-    ('compressive_strength', ('cement', 'slag'))
+    ('compressive_strength', ('cement', 'blast_furnace_slag'))
     >>> model.predict(data.source.head(3)).shape
     (3,)
     """
