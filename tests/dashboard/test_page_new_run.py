@@ -180,6 +180,10 @@ def test_the_bundled_table_starts_with_two_clicks_as_one_run(page: Page, opened:
     expect(page.locator(".st-key-cost")).to_contain_text("55 to 61")
     page.get_by_text("classic", exact=True).click()
     expect(number(page, "Generations")).to_have_value("100")  # each preset has fields of its own
+    # A budget fills fields in, and stays away from what is typed over it afterwards.
+    page.get_by_role("button", name="Quick").click()
+    expect(number(page, "Generations")).to_have_value("50")
+    expect(number(page, "Population")).to_have_value("6")
     for label, value in (("Generations", 7), ("Population", 4), ("Iterations", 20), ("Repeats", 1)):
         number(page, label).fill(str(value))
     page.get_by_role("textbox", name="Name").fill(HOSTILE)

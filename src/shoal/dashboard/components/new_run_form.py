@@ -7,7 +7,7 @@ Texts of users are options or cells, never Markdown.
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, cast, get_args
 
@@ -242,23 +242,26 @@ def budget(chosen: new_run_draft.Usual) -> dict[str, Any]:
 
 
 def _named_budget(owner: str, usual: SearchSettings) -> None:
-    """Offer budgets by name: one fills in the fields below, which may be changed afterwards."""
-    widget = preset_key(owner, "budget")
+    """Offer budgets by name: one fills in the fields below, which may be changed afterwards.
+
+    Buttons, as they have no state of their own: a choice that a browser sends again, before it has
+    heard that a field was changed, would fill the fields in once more, over what was typed.
+    """
     now = {}
     for name in _SET_BY_BUDGETS:
         now[name] = st.session_state.get(preset_key(owner, name), getattr(usual, name))
-    # What is in the fields has no name once somebody changed it.
-    st.session_state[widget] = next(
-        (name for name, budget in BUDGETS.items() if _of_budget(budget, usual) == now), None
-    )
-    st.segmented_control(
-        "Budget",
-        list(BUDGETS),
-        format_func=lambda name: f"{name.capitalize()}: {BUDGETS[name].about}",
-        key=widget,
-        on_change=_apply_budget,
-        args=(owner, usual),
-    )
+
+    with st.container(horizontal=True, gap="small", key="budgets"):
+        for name, budget in BUDGETS.items():
+            values = _of_budget(budget, usual)
+            st.button(
+                name.capitalize(),
+                key=preset_key(owner, f"budget-{name}"),
+                help=f"Budget: {budget.about}",
+                type="primary" if values == now else "secondary",
+                on_click=_fill_in,
+                args=(owner, values),
+            )
 
 
 def _of_budget(budget: Budget, usual: SearchSettings) -> dict[str, Any]:
@@ -267,12 +270,9 @@ def _of_budget(budget: Budget, usual: SearchSettings) -> dict[str, Any]:
     return {name: values.get(name, getattr(usual, name)) for name in _SET_BY_BUDGETS}
 
 
-def _apply_budget(owner: str, usual: SearchSettings) -> None:
-    """Fill in the fields; a browser may send any text, and none when it takes back its choice."""
-    budget = BUDGETS.get(st.session_state[preset_key(owner, "budget")])
-    if budget is not None:
-        for name, value in _of_budget(budget, usual).items():
-            st.session_state[preset_key(owner, name)] = value
+def _fill_in(owner: str, values: Mapping[str, Any]) -> None:
+    for name, value in values.items():
+        st.session_state[preset_key(owner, name)] = value
 
 
 def _sampler_field(column: DeltaGenerator, widget: str) -> str:
