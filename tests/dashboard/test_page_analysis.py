@@ -84,6 +84,9 @@ def test_what_matters_says_which_gene_and_offers_a_wider_search(page: Page) -> N
     expect(page.locator(".st-key-importance table")).to_contain_text("Jump Size", timeout=SOON)
     slices = page.locator(".st-key-slices svg.marks")
     expect(slices).to_have_count(3, timeout=SOON)
+    # What arrives late would close the list of genes.
+    chrome.expect_done(page, patience=SOON)
+    page.wait_for_load_state("networkidle")
     page.get_by_text("Choose genes").click()
     page.get_by_role("combobox", name="Genes").click()
     page.get_by_role("option").nth(1).click()  # the first one takes all

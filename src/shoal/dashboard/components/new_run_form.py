@@ -251,13 +251,13 @@ def _named_budget(owner: str, usual: SearchSettings) -> None:
     for name in _SET_BY_BUDGETS:
         now[name] = st.session_state.get(preset_key(owner, name), getattr(usual, name))
 
+    st.caption("Budget")
     with st.container(horizontal=True, gap="small", key="budgets"):
         for name, budget in BUDGETS.items():
             values = _of_budget(budget, usual)
             st.button(
-                name.capitalize(),
+                f"{name.capitalize()}: {budget.about}",
                 key=preset_key(owner, f"budget-{name}"),
-                help=f"Budget: {budget.about}",
                 type="primary" if values == now else "secondary",
                 on_click=_fill_in,
                 args=(owner, values),
