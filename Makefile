@@ -10,7 +10,7 @@ PYTHON ?= $(shell for p in python3 python3.15 python3.14 python3.13 python3.12 p
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: run test test-long parts fuzz golden schema glossary pictures lint format-check types check clean
+.PHONY: run test test-long parts fuzz golden schema glossary notebooks pictures lint format-check types check clean
 
 run: $(VENV)/run.stamp  ## the service and the dashboard, with a search on the Concrete data
 	@exec $(BIN)/shoal serve --demo
@@ -38,6 +38,9 @@ schema: $(VENV)/dev.stamp  ## a small store in the newest schema, once, when a m
 glossary: $(VENV)/dev.stamp  ## docs/glossary.md from presentation/glossary.py
 	PYTHONPATH=src $(BIN)/python -c "from shoal.presentation.glossary import as_markdown; \
 	    print(as_markdown(), end='')" > docs/glossary.md
+
+notebooks: $(VENV)/dev.stamp  ## the notebooks of examples/ with their outputs, in build/notebooks
+	PYTHONPATH=src:tests $(BIN)/python -m support.notebooks $(ONLY)
 
 pictures: $(VENV)/dev.stamp  ## the pictures of docs/ anew, from real runs: make pictures ONLY=live,runs
 	PYTHONPATH=src:tests $(BIN)/python -m support.screenshot $(if $(ONLY),--only $(ONLY))

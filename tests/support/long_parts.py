@@ -50,6 +50,7 @@ PARTS = {
     "lives": Part("random lives of runs against a model, on both databases", workers=2),
     "published": Part("the rows of published results"),
     "estimators": Part("the checks of scikit-learn on estimators that are a whole search"),
+    "notebooks": Part("the notebooks of examples/ as they are"),
     "pages": Part("every page on a telephone, in the dark theme"),
     "properties": Part(
         "every property test with new examples, 40 times",
