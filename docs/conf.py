@@ -13,7 +13,7 @@ from shoal import __version__  # noqa: E402
 
 project = "Shoal"
 author = "the authors of Shoal"
-copyright = author  # noqa: A001
+copyright = author
 version = release = __version__
 html_title = "Shoal"
 

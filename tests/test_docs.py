@@ -23,7 +23,8 @@ CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text()
 
 def test_places_that_contributing_names_exist() -> None:
     """In its tables and lists, a place is a path of the checkout, or of the package."""
-    rows = "\n".join(line for line in CONTRIBUTING.splitlines() if line.startswith(("|", "- **", "  ")))
+    lines = CONTRIBUTING.splitlines()
+    rows = "\n".join(line for line in lines if line.startswith(("|", "- **", "  ")))
     named = set(re.findall(r"`([\w/]+(?:\.py|/))`", rows))
     missing = {
         place for place in named if not (ROOT / place).exists() and not (SOURCE / place).exists()

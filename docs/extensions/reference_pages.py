@@ -7,7 +7,6 @@ docs/reference/generated/, which the pages of docs/reference/ include.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 

@@ -6,6 +6,7 @@ repository that they name, which no test visits.
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -68,7 +69,7 @@ def anchors_of(document: Path) -> set[str]:
     """The anchors that the headings of a document make, as GitHub and MyST name them."""
     anchors: set[str] = set()
     tokens = MarkdownIt().parse(document.read_text(encoding="utf-8"))
-    for token, following in zip(tokens, tokens[1:], strict=False):
+    for token, following in itertools.pairwise(tokens):
         if token.type == "heading_open":
             anchors.add(_anchor(following))
     return anchors
