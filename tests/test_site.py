@@ -129,3 +129,19 @@ def test_lines_of_a_document_end_at_column_100(document: Path) -> None:
 def test_every_page_is_in_the_tree() -> None:
     """Two pages stand at the top of docs/; all others are of one kind, and in its folder."""
     assert {path.name for path in DOCS.glob("*.md")} == {"index.md", "architecture.md"}
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The figures of the concepts, drawn anew."""
+    folder = tmp_path_factory.mktemp("figures")
+    command = [sys.executable, str(ROOT / "tools" / "figures.py"), "--out", str(folder)]
+    subprocess.run(command, check=True, env={**os.environ, "PYTHONPATH": str(ROOT / "src")})
+    return folder
+
+
+def test_figures_are_what_the_code_draws(drawn: Path) -> None:
+    kept = DOCS / "pictures" / "figures"
+    assert {path.name for path in drawn.iterdir()} == {path.name for path in kept.iterdir()}
+    for path in drawn.iterdir():
+        assert path.read_text() == (kept / path.name).read_text(), f"{path.name}: `make figures`"
