@@ -239,9 +239,10 @@ def silent_blocks(page: Page) -> Iterator[Block]:
 
 
 def _concrete(names: dict[str, Any], folder: Path) -> None:
-    """`data`: the bundled data. `genome`: a small swarm and network. concrete.csv: the table."""
+    """`data`, `genome`, `small`: of a small search. concrete.csv: the bundled table."""
     names["shoal"] = shoal
     names["data"] = shoal.load_dataset("concrete")
+    names["small"] = SMALL
     names["genome"] = shoal.Genome(swarm_size=8, hidden_layers=(4,))
     shutil.copy(SOURCE / "data" / "concrete.csv", folder / "concrete.csv")
 
@@ -259,8 +260,11 @@ def _quick_searches(names: dict[str, Any], folder: Path) -> None:
 
 
 def _my_objective(names: dict[str, Any], folder: Path) -> None:
-    """my.py, as the page asks for it: its first block."""
-    shutil.copy(folder / "block_1.py", folder / "my.py")
+    """my.py, as the page asks for it: the block that defines `within`."""
+    for script in folder.glob("block_*.py"):
+        text = script.read_text(encoding="utf-8")
+        if "def within(" in text:
+            (folder / "my.py").write_text(text, encoding="utf-8")
 
 
 def _bakery(names: dict[str, Any], folder: Path) -> None:
