@@ -17,7 +17,10 @@ import typer.main
 
 import shoal
 from shoal.cli.main import app
+from shoal.data import DataOptions
 from shoal.genome.genes import CATEGORICAL_GENES, NUMERIC_GENES
+from shoal.settings.field_help import DATA
+from shoal.settings.search_settings import SearchSettings
 from support.documents import broken_links, documents, external_links, place_of
 from support.locations import ROOT
 
@@ -93,6 +96,34 @@ def test_every_gene_is_in_the_reference(site: Path) -> None:
     for name, choices in CATEGORICAL_GENES.items():
         assert f">{name}</span>" in text
         assert ", ".join(choices) in text
+
+
+def test_every_setting_is_in_the_reference_with_its_default(site: Path) -> None:
+    page = (site / "reference" / "settings.html").read_text(encoding="utf-8")
+    text = " ".join(re.sub(r"<[^>]*>", "", page).split())
+    for name, field in SearchSettings.model_fields.items():
+        assert field.description, name
+        assert f"{name} (default: " in text, name
+    for name in DATA:
+        assert f"{name} (default: " in text, name
+    assert "iterations (default: modern 1600, classic 500)" in text
+    assert "test_fraction (default: 0.3)" in text
+
+
+def test_no_option_of_the_data_is_missing() -> None:
+    fields = set(DataOptions.__dataclass_fields__) - {"preset", "seed"}
+    assert fields <= set(DATA)
+
+
+def test_defaults_that_options_name_are_those_of_the_presets() -> None:
+    options = typer.main.get_command(app).commands["run"].params  # type: ignore[attr-defined]
+    checked = 0
+    for option in options:
+        for preset, value in re.findall(r"\b(modern|classic) (\d+)", option.help or ""):
+            if option.name in SearchSettings.model_fields:
+                assert getattr(SearchSettings(preset=preset), option.name) == int(value)
+                checked += 1
+    assert checked >= 6
 
 
 def test_every_public_name_is_in_the_reference(site: Path) -> None:
