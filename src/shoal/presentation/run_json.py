@@ -11,7 +11,7 @@ from shoal.store.serialization import finite
 def run_row(run: RunView) -> dict[str, Any]:
     """One run in `shoal runs --json`, after a command, and in `/api/v1/runs`.
 
-    docs/reference.md lists the keys.
+    docs/reference/output.md lists the keys.
     """
     row = {
         "run": run.id,

@@ -1,4 +1,4 @@
-"""The JSON API: what is recorded of runs, for programs. docs/api.md describes it for people."""
+"""The JSON API: what is recorded of runs, for programs; see docs/reference/json-api.md."""
 
 from __future__ import annotations
 
