@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+pytest.importorskip("starlette", reason="the extra shoal[dashboard] is not installed")
 pytest.importorskip("prometheus_client", reason="the extra shoal[dashboard] is not installed")
 
 import sqlalchemy as sa
@@ -13,14 +15,18 @@ from prometheus_client.openmetrics.parser import (
     text_string_to_metric_families as read_openmetrics,
 )
 from prometheus_client.parser import text_string_to_metric_families as read_text
+from starlette.applications import Starlette
 
 from shoal import __version__
 from shoal.dashboard.server.metrics import ServiceMetrics
+from shoal.dashboard.server.open_stores import SharedStore
+from shoal.dashboard.server.programs import ProgramsMiddleware
 from shoal.data import load_dataset
 from shoal.settings.search_settings import SearchSettings
 from shoal.store import Owner, Store
 from shoal.store import tables as t
 from support import records
+from support.asgi import Client
 
 DATA = load_dataset("concrete")
 HERE = Owner.here()
@@ -97,6 +103,24 @@ def test_failures_before_the_server_started_are_not_read(store: Store) -> None:
     metrics = ServiceMetrics(lambda: store)
     assert values(metrics)["shoal_failed_trainings_total"] == 0
     assert values(metrics)["shoal_trainings_total"] == 1
+
+
+def test_the_server_answers_with_the_figures_of_its_store(store: Store) -> None:
+    store.add_run(DATA, SearchSettings())
+    programs = ProgramsMiddleware(Starlette(), SharedStore(store.raw_url))
+    answer = Client(programs).get("/metrics")
+    assert answer.status_code == 200
+    assert answer.headers["content-type"].startswith("text/plain; version=")
+    assert answer.headers["cache-control"] == "no-store"
+    assert 'shoal_runs{state="queued"} 1.0' in answer.text.splitlines()
+
+
+def test_a_store_that_cannot_be_read_is_said(tmp_path: Path) -> None:
+    (tmp_path / "shoal.db").write_text("no database")
+    programs = ProgramsMiddleware(Starlette(), SharedStore(str(tmp_path / "shoal.db")))
+    answer = Client(programs).get("/metrics")
+    assert answer.status_code == 503
+    assert answer.json()["error"]
 
 
 def test_openmetrics_for_those_who_ask(store: Store) -> None:

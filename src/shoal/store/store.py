@@ -18,7 +18,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from sqlalchemy import Connection, and_, func, select
+from sqlalchemy import ColumnElement, Connection, and_, func, select
 
 from shoal.errors import StoreError
 from shoal.settings.search_settings import SearchSettings
@@ -363,7 +363,7 @@ class Store(RunOwnership, RecordedResults, Supervision, Labelling):
         list of RunView
             The newest first.
         """
-        conditions = []
+        conditions: list[ColumnElement[bool]] = []
         if not archived:
             conditions.append(run.c.archived.is_(None))
         if before is not None:

@@ -6,20 +6,22 @@ writes.
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING
 
 from starlette.responses import Response
 from starlette.routing import Route, Router
 
 from shoal.dashboard.server import api
-from shoal.dashboard.server.metrics import ServiceMetrics
 from shoal.dashboard.server.open_stores import SharedStore
 from shoal.dashboard.server.program_paths import METRICS, is_for_programs
-from shoal.errors import ShoalError
+from shoal.errors import SettingsError, ShoalError
 
 if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.types import ASGIApp, Receive, Scope, Send
+
+    from shoal.dashboard.server.metrics import ServiceMetrics
 
 
 _METHODS = ("GET", "HEAD")
@@ -39,18 +41,34 @@ class ProgramsMiddleware:
     def __init__(self, app: ASGIApp, store: SharedStore | None = None) -> None:
         self._app = app
         store = store or SharedStore()
-        metrics = ServiceMetrics(store.get)
-
-        # Not asynchronous: Starlette calls it in a thread, and no page waits for the store.
-        def answer_metrics(request: Request) -> Response:
-            try:
-                content, kind = metrics.exposition(request.headers.get("accept", ""))
-            except ShoalError as error:
-                return api.error_answer(error)
-            return Response(content, headers={"Content-Type": kind, "Cache-Control": "no-store"})
-
-        routes = [*api.routes(store.get), Route(METRICS, answer_metrics)]
+        self._store = store
+        self._metrics: ServiceMetrics | None = None
+        self._first_metrics = threading.Lock()
+        routes = [*api.routes(store.get), Route(METRICS, self._answer_metrics)]
         self._router = Router(routes, redirect_slashes=False, default=api.not_found)
+
+    # Not asynchronous: Starlette calls it in a thread, and no page waits for the store.
+    def _answer_metrics(self, request: Request) -> Response:
+        try:
+            metrics = self._service_metrics()
+            content, kind = metrics.exposition(request.headers.get("accept", ""))
+        except ShoalError as error:
+            return api.error_answer(error)
+        return Response(content, headers={"Content-Type": kind, "Cache-Control": "no-store"})
+
+    def _service_metrics(self) -> ServiceMetrics:
+        """What counts, made when it is first asked for: pages do without it."""
+        with self._first_metrics:
+            if self._metrics is None:
+                try:
+                    from shoal.dashboard.server.metrics import ServiceMetrics
+                except ModuleNotFoundError:
+                    raise SettingsError(
+                        "Figures for Prometheus need prometheus-client, which is missing.",
+                        remedy="pip install 'shoal[dashboard]'",
+                    ) from None
+                self._metrics = ServiceMetrics(self._store.get)
+            return self._metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request, or one WebSocket."""
