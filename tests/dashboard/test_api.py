@@ -60,20 +60,28 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
         yield store
 
 
-def server(store: Store, sessions: SessionManager | None = None) -> Starlette:
+@pytest.fixture(scope="module")
+def shared(filled: Store) -> Iterator[SharedStore]:
+    """What the server reads."""
+    opened = SharedStore(filled.raw_url)
+    yield opened
+    opened.close()
+
+
+def server(shared: SharedStore, sessions: SessionManager | None = None) -> Starlette:
     """The middlewares of the real server, before a page that stands for Streamlit."""
     return Starlette(
         routes=[Route("/", lambda request: PlainTextResponse("a page"))],
         middleware=[
             Middleware(AuthMiddleware, sessions=sessions, names=(*LOOPBACK, "testserver")),
-            Middleware(ProgramsMiddleware, store=SharedStore(store.raw_url)),
+            Middleware(ProgramsMiddleware, store=shared),
         ],
     )
 
 
 @pytest.fixture(scope="module")
-def client(filled: Store) -> Client:
-    return Client(server(filled))
+def client(shared: SharedStore) -> Client:
+    return Client(server(shared))
 
 
 def read(client: Client, path: str, schema: str, status: int = 200) -> Any:
@@ -211,8 +219,8 @@ def test_other_paths_and_methods(client: Client) -> None:
 
 def test_a_store_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "shoal.db").write_text("no database")
-    shared = SharedStore(str(tmp_path / "shoal.db"))
-    broken = Client(Starlette(middleware=[Middleware(ProgramsMiddleware, store=shared)]))
+    unreadable = SharedStore(str(tmp_path / "shoal.db"))
+    broken = Client(Starlette(middleware=[Middleware(ProgramsMiddleware, store=unreadable)]))
     answer = broken.get("/api/v1/runs")
     assert answer.status_code == 503
     assert answer.json()["error"]
@@ -230,13 +238,13 @@ PATHS = ["/api/v1/runs", "/api/v1/runs/1/champion", "/api/v1/openapi.json", "/ap
 
 
 @pytest.fixture
-def guarded(filled: Store, tmp_path: Path) -> tuple[Client, str, Path]:
+def guarded(shared: SharedStore, tmp_path: Path) -> tuple[Client, str, Path]:
     """A server that asks for a login, a viewer's token, and the file of accounts."""
     token = new_token()
     accounts = tmp_path / "access.json"
     viewer = Account("wall", "viewer", token=token_digest(token))
     change_accounts(accounts, lambda known: replace(known, accounts=(viewer,)))
-    client = Client(server(filled, SessionManager(accounts)))
+    client = Client(server(shared, SessionManager(accounts)))
     return client, token, accounts
 
 

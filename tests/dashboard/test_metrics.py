@@ -107,8 +107,9 @@ def test_failures_before_the_server_started_are_not_read(store: Store) -> None:
 
 def test_the_server_answers_with_the_figures_of_its_store(store: Store) -> None:
     store.add_run(DATA, SearchSettings())
-    programs = ProgramsMiddleware(Starlette(), SharedStore(store.raw_url))
-    answer = Client(programs).get("/metrics")
+    shared = SharedStore(store.raw_url)
+    answer = Client(ProgramsMiddleware(Starlette(), shared)).get("/metrics")
+    shared.close()
     assert answer.status_code == 200
     assert answer.headers["content-type"].startswith("text/plain; version=")
     assert answer.headers["cache-control"] == "no-store"

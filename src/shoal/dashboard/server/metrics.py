@@ -8,15 +8,14 @@ from collections.abc import Callable, Iterator
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.exposition import choose_encoder
-from prometheus_client.registry import Collector
 
 from shoal._version import __version__
 from shoal.store import Store
 from shoal.store.measures import Measures
 
 
-class ServiceMetrics(Collector):
-    """What `/metrics` shows.
+class ServiceMetrics:
+    """What `/metrics` shows: a collector, as prometheus-client calls it.
 
     Parameters
     ----------

@@ -33,3 +33,10 @@ class SharedStore:
             if self._store is None:
                 self._store = open_store(self._address)
             return self._store
+
+    def close(self) -> None:
+        """Close the store, if it is open. The next call of `get` opens it again."""
+        with self._lock:
+            if self._store is not None:
+                self._store.close()
+                self._store = None
