@@ -15,7 +15,7 @@ from shoal.store import Store, open_store
 from support import long_parts, postgres, property_tests
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, BrowserContext
 
 property_tests.register_profiles()
 
@@ -121,3 +121,10 @@ def chromium(request: pytest.FixtureRequest) -> Iterator[Browser]:
     with chrome.launched(program) as running:
         yield running
     expect.set_options(timeout=5_000)  # Playwright's own
+
+
+@pytest.fixture(scope="module")
+def window(chromium: Browser) -> Iterator[BrowserContext]:
+    """What the pages of a file share. Its cache above all: to load Streamlit takes a second."""
+    with chromium.new_context(viewport={"width": 1280, "height": 900}) as context:
+        yield context

@@ -14,7 +14,7 @@ import pytest
 pytest.importorskip("streamlit", reason="the extra shoal[dashboard] is not installed")
 pytest.importorskip("playwright", reason="playwright is not installed")
 
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import BrowserContext, Locator, Page, expect
 
 from shoal.analysis.evaluation_table import EvaluationTable
 from shoal.analysis.summary import summarise
@@ -70,15 +70,10 @@ def site(place: Store) -> Iterator[str]:
 
 
 @pytest.fixture
-def page(chromium: Browser, opened: Store, site: str) -> Iterator[Page]:
-    with chromium.new_context(viewport={"width": 1280, "height": 900}) as context:
-        context.set_default_timeout(SOON)
-        first = context.new_page()
-        watched = chrome.Watched(first)
+def page(window: BrowserContext, opened: Store, site: str) -> Iterator[Page]:
+    with chrome.watched_page(window, SOON) as first:
         first.goto(site)
         yield first
-        assert watched.errors == []
-        assert watched.abroad == []
 
 
 def metric(page: Page, label: str) -> Locator:

@@ -13,7 +13,7 @@ import pytest
 pytest.importorskip("streamlit", reason="the extra shoal[dashboard] is not installed")
 pytest.importorskip("playwright", reason="playwright is not installed")
 
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from shoal.dashboard.components.tour import STEPS
 from shoal.dashboard.components.words import explained_html
@@ -79,8 +79,8 @@ def site(filled: Store) -> Iterator[str]:
 
 
 @pytest.fixture
-def page(chromium: Browser, site: str) -> Iterator[Page]:
-    with chrome.watched_page(chromium, SOON) as page:
+def page(window: BrowserContext) -> Iterator[Page]:
+    with chrome.watched_page(window, SOON, deep=True) as page:
         yield page
 
 
