@@ -81,7 +81,7 @@ def test_what_matters_says_which_gene_and_offers_a_wider_search(page: Page) -> N
     expect(page.locator(".st-key-importance")).to_contain_text(
         re.compile(r"R² 0\.\d\d"), timeout=SOON
     )
-    expect(page.locator(".st-key-importance table")).to_contain_text("Jump Size", timeout=SOON)
+    expect(page.locator(".st-key-importance table")).to_contain_text("Jump size", timeout=SOON)
     slices = page.locator(".st-key-slices svg.marks")
     expect(slices).to_have_count(3, timeout=SOON)
     # What arrives late would close the list of genes.

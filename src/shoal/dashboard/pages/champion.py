@@ -27,7 +27,7 @@ from shoal.dashboard.components.problem_words import (
     problem_words,
     topology_ends,
 )
-from shoal.dashboard.components.run_text import state_html
+from shoal.dashboard.components.run_heading import run_heading
 from shoal.dashboard.components.scorecard_card import scorecard_card
 from shoal.dashboard.routing import address, link
 from shoal.dashboard.session.queries import RunSnapshot, evaluation_table, read, run_here, store
@@ -49,9 +49,7 @@ def page() -> None:
     """One run's champion, or its best so far."""
     run = run_here()
     snapshot = read(run.id)
-    with st.container(horizontal=True, vertical_alignment="center", key="title"):
-        st.title(f"Run {run.id}: champion", anchor=False, width="content")
-        st.html(state_html(run), width="content")
+    run_heading(run, "champion")
 
     champion = snapshot.summary.champion
     if champion is None:

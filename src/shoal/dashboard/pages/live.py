@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from html import escape
 
 import pandas as pd
 import streamlit as st
@@ -37,9 +36,9 @@ from shoal.dashboard.components.problem_words import (
     topology_ends,
 )
 from shoal.dashboard.components.run_controls import run_controls, show_refusal
+from shoal.dashboard.components.run_heading import run_heading
 from shoal.dashboard.components.run_text import (
     progress_text,
-    state_html,
     state_word,
     waiting_text,
 )
@@ -166,10 +165,8 @@ def _heading(run: RunView, supervised: bool, now: float, zone: str | None) -> No
     )
     with st.container(key="heading"):
         left, right = st.columns([2, 1], vertical_alignment="center")
-        left.html(
-            f'<header class="run"><h1>Run {run.id}</h1>{state_html(run)}'
-            f"<p><bdi>{escape(run.name)}</bdi> {escape(about)}</p></header>"
-        )
+        with left:
+            run_heading(run, "live", about=about)
         with right.container(horizontal=True, horizontal_alignment="right", gap="small"):
             run_controls(run, supervised)
 
@@ -219,11 +216,11 @@ def _metrics(snapshot: RunSnapshot) -> None:
     kind = run.metric.label
     metric_tiles(
         [
-            ("Current Generation", f"{run.generations:,}", f"of {run.settings.generations:,}"),
+            ("Current generation", f"{run.generations:,}", f"of {run.settings.generations:,}"),
             (f"Best {kind}", score_text(best_score, run.metric), sureness),
-            ("Best Repeats", best_repeats, f"of at most {most_repeats}"),
+            ("Best repeats", best_repeats, f"of at most {most_repeats}"),
             (f"Average {kind}", score_text(run.mean_score, run.metric), average_of),
-            ("Elapsed Time", duration(elapsed(run)), "of active training"),
+            ("Elapsed time", duration(elapsed(run)), "of active training"),
         ]
     )
 
