@@ -31,6 +31,9 @@ _MOST_DONE = 0.99
 # be before it is left out, as it has compiled.
 TIMED = 200
 _COMPILES = 4.0
+# A champion's networks train on all rows that are not test: so many times those of a repeat, with
+# the usual five folds.
+_MORE_ROWS = 1.25
 # The name under which a run keeps its phase (`Store.artifact`).
 PHASE = "phase"
 
@@ -94,13 +97,34 @@ def read_phase(store: Store, run: RunView) -> PhaseMark | None:
     return PhaseMark(RunPhase(values["phase"]), float(values["begun"]))
 
 
-def read_pace(store: Store, run: RunView) -> float | None:
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How fast a run works.
+
+    Attributes
+    ----------
+    seconds
+        What one worker needs for a unit of work.
+    workers
+        How many train side by side.
+    """
+
+    seconds: float
+    workers: int
+
+    @property
+    def of_all(self) -> float:
+        """Seconds that all workers together need for a unit of work."""
+        return self.seconds / self.workers
+
+
+def read_pace(store: Store, run: RunView) -> Pace | None:
     """How fast a run works by its newest trainings; see `pace_of`."""
     return pace_of(store.latest_times(run.id, TIMED), run.settings)
 
 
-def pace_of(timed: Sequence[TrainingTime], settings: SearchSettings) -> float | None:
-    """Seconds that all workers together need for a unit of work; None where none is known.
+def pace_of(timed: Sequence[TrainingTime], settings: SearchSettings) -> Pace | None:
+    """How fast a run works; None where no training was recorded.
 
     Trainings that took far longer than others of their length are left out: code was compiled for
     them, which happens once.
@@ -122,7 +146,7 @@ def pace_of(timed: Sequence[TrainingTime], settings: SearchSettings) -> float | 
     kept = [(seconds, work) for seconds, work in times if seconds <= _COMPILES * usual * work]
     seconds_of_all = sum(seconds for seconds, _ in kept)
     work_of_all = sum(work for _, work in kept)
-    return seconds_of_all / work_of_all / len(workers)
+    return Pace(seconds_of_all / work_of_all, len(workers))
 
 
 def elapsed(run: RunView) -> float:
@@ -136,7 +160,7 @@ def run_progress(
     run: RunView,
     generations: Sequence[GenerationRecord],
     mark: PhaseMark | None = None,
-    pace: float | None = None,
+    pace: Pace | None = None,
 ) -> RunProgress:
     """Estimate how far a run is.
 
@@ -187,14 +211,14 @@ class _Forecast:
         run: RunView,
         generations: Sequence[GenerationRecord],
         mark: PhaseMark,
-        pace: float | None,
+        pace: Pace | None,
     ) -> None:
         self._run = run
         self._settings = run.settings
         self._generations = generations
         self._mark = mark
         self._known_pace = pace
-        self._planned = _planned_work(run)
+        self._planned = _planned_work(run, 1 if pace is None else pace.workers)
 
         self._searched = run.evaluations
         if mark.phase is not RunPhase.SEARCH and generations:
@@ -225,7 +249,7 @@ class _Forecast:
         if not self._run.evaluations:
             return None
         if self._known_pace is not None:
-            return self._known_pace
+            return self._known_pace.of_all
 
         search = _work_of_first(self._settings, self._searched)
         work = search + self._confirmed * _long(self._settings)
@@ -278,12 +302,12 @@ def _long(settings: SearchSettings) -> int:
     return settings.schedule.iterations_for(FIRST_CONFIRMATION)
 
 
-def _planned_work(run: RunView) -> dict[RunPhase, float]:
-    """The work of each phase: between the least and the most of a race that may end early."""
+def _planned_work(run: RunView, workers: int) -> dict[RunPhase, float]:
+    """The work of each phase, at most."""
     settings = run.settings
     planned = dict.fromkeys(RunPhase, 0.0)
     for stage in stages(settings):
-        planned[RunPhase(stage.name)] += _work(settings, stage)
+        planned[RunPhase(stage.name)] += _work(settings, stage, workers)
 
     if not run.is_table:
         # Its champion is what the trainings before have found.
@@ -294,8 +318,13 @@ def _planned_work(run: RunView) -> dict[RunPhase, float]:
     return planned
 
 
-def _work(settings: SearchSettings, stage: Stage) -> float:
-    return (stage.least + stage.most) / 2 * settings.schedule.iterations_for(stage.repeat)
+def _work(settings: SearchSettings, stage: Stage, workers: int) -> float:
+    length = settings.schedule.iterations_for(stage.repeat)
+    if stage.name != RunPhase.CHAMPION:
+        return float(stage.most * length)
+    # Workers wait for the last network.
+    rounds = -(-stage.most // workers)
+    return _MORE_ROWS * rounds * workers * length
 
 
 def _work_of_first(settings: SearchSettings, trainings: int) -> float:

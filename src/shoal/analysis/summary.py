@@ -9,7 +9,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from shoal.analysis.progress import PhaseMark, RunProgress, read_pace, read_phase, run_progress
+from shoal.analysis.progress import (
+    Pace,
+    PhaseMark,
+    RunProgress,
+    read_pace,
+    read_phase,
+    run_progress,
+)
 from shoal.genome.genome import Genome
 from shoal.genome.search_space import OnBound
 from shoal.numerics.stats import ci95, mean
@@ -111,7 +118,7 @@ class Summary:
     champion: Champion | None = None
     competing_runs: Mapping[str, Champion] = field(default_factory=dict)
     phase: PhaseMark | None = None
-    pace: float | None = None
+    pace: Pace | None = None
 
     @property
     def scores(self) -> Scores | None:

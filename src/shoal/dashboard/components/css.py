@@ -135,6 +135,9 @@ _TEMPLATE = """
     all: unset; cursor: pointer; padding: .3rem .8rem; border-radius: 8px;
     border: 1px solid light-dark(#c9d4d9, #3a4b54);
   }
+  .save-svg {
+    color: light-dark(LIGHT_TEXT, DARK_TEXT) !important; opacity: 1 !important;
+  }
   .save-svg { display: inline-flex; align-items: center; gap: .15rem; font-size: .72rem; }
   /* Play and pause of Plotly, as the page's own buttons. */
   .updatemenu-button { cursor: pointer; }
@@ -257,6 +260,7 @@ _TEMPLATE = """
     padding: .32rem .9rem .32rem 0; border-top: 1px solid rgba(128,148,158,.26);
     white-space: nowrap;
   }
+  table.grid thead td { border: none; }
   table.grid td.long { white-space: normal; overflow-wrap: anywhere; min-width: 14rem; }
   table.grid .n { text-align: right; }
   table.grid a { color: light-dark(LIGHT_BEST, DARK_BEST); }

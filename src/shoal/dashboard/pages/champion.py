@@ -63,12 +63,15 @@ def page() -> None:
         left, right = st.columns([1.4, 1], gap="small")
         with left.container(border=True, key="chart", height="stretch"):
             st.header("Leaderboard", anchor=False)
-            _leaderboard(run, snapshot)
+            table = _leaderboard(run, snapshot)
         with right.container(border=True, key="best", height="stretch"):
             zone = st.context.timezone
             genome_card(
                 snapshot.summary.best, run.settings.space, zone, time.time(), topology_ends(run)
             )
+    # It has more columns than a part of the page has room for.
+    with st.container(border=True, key="leaders"):
+        html_table(table, "leaders", _leaders_columns(run))
 
     if champion is not None:
         scores_card(snapshot.summary)
@@ -156,8 +159,8 @@ def _mean_tile(
     return label, score_text(mean(scores), metric), note
 
 
-def _leaderboard(run: RunView, snapshot: RunSnapshot) -> None:
-    """The best genomes as a chart and as a table."""
+def _leaderboard(run: RunView, snapshot: RunSnapshot) -> pd.DataFrame:
+    """Draw the best genomes; return the table with their figures."""
     champion = snapshot.summary.champion
     name = None if champion is None else champion.genome.hash
     best, dots, reasons = _leaders(run.id, run.evaluations, name)
@@ -170,7 +173,7 @@ def _leaderboard(run: RunView, snapshot: RunSnapshot) -> None:
     table = _leaders_table(best, reasons, run.metric)
     if not run.has_network:
         table = table.drop(columns=["Layers", "Activation"])
-    html_table(table, "leaders", _leaders_columns(run))
+    return table
 
 
 def _leaders_table(

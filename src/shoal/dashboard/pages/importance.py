@@ -267,7 +267,9 @@ def _draw_importance(analysis: Analysis) -> None:
     st.header("Importance of each gene", anchor=False)
     found = analysis.importances
     if isinstance(found, AnalysisError):
-        error_box(found)
+        # Nothing went wrong: a short search has few genomes.
+        st.markdown(found.problem)
+        st.caption(f"Enough are {found.expected}: {found.remedy}.")
         return
 
     if found.means_something:

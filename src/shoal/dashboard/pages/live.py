@@ -213,7 +213,7 @@ def _metrics(snapshot: RunSnapshot) -> None:
 
     most_repeats = len(run.settings.schedule.scored_repeats(run.settings.max_repeats))
     average_of = f"of {run.settings.population} individuals"
-    kind = run.metric.label
+    kind = run.metric.word
     metric_tiles(
         [
             ("Current generation", f"{run.generations:,}", f"of {run.settings.generations:,}"),
@@ -228,7 +228,10 @@ def _metrics(snapshot: RunSnapshot) -> None:
 def _chart(snapshot: RunSnapshot, supervised: bool) -> None:
     """The history, or what the run waits for."""
     run = snapshot.run
-    if not len(snapshot.history):
+    # Asked for before there is anything else to draw: fitting the methods takes some seconds.
+    lines = reference_lines_of(run)
+    begun = bool(len(snapshot.history))
+    if not begun and (run.state != "running" or not lines):
         _waiting(run, supervised)
         return
 
@@ -236,19 +239,24 @@ def _chart(snapshot: RunSnapshot, supervised: bool) -> None:
     best = snapshot.summary.best
     marks = HistoryMarks(
         champion=best if snapshot.summary.champion is not None else None,
-        lines=reference_lines_of(run),
+        lines=lines,
         planned=planned_generations(run),
     )
     figure = _history_figure(
         snapshot.history, marks, run.id, run.generations, run.state, marks.lines, run.metric, dark
     )
-    alt = (
-        f"Best and average {run.metric.word} of {run.generations} generations; "
-        f"the last best is {score_text(run.best_score, run.metric)}."
-    )
+    alt = f"The {run.metric.word} of the simplest methods; no generation is complete yet."
+    if begun:
+        alt = (
+            f"Best and average {run.metric.word} of {run.generations} generations; "
+            f"the last best is {score_text(run.best_score, run.metric)}."
+        )
     chart(figure, f"history-{run.id}", alt)
 
     notes = [escaped(leader_text(snapshot.summary.leader, run.metric, best))]
+    if not begun:
+        title, text = waiting_text(run, supervised)
+        notes.append(f"{title}: {text[0].lower()}{text[1:]}")
     if not run.metric.is_accuracy:
         notes.append(f"{escaped(metric_heading(run.metric))}.")
     beyond_axis = beyond_axis_text(snapshot.history, run.metric, marks)

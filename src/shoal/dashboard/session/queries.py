@@ -13,7 +13,7 @@ import pandas as pd
 import streamlit as st
 
 from shoal.analysis.evaluation_table import EvaluationTable
-from shoal.analysis.progress import read_pace, read_phase
+from shoal.analysis.progress import Pace, read_pace, read_phase
 from shoal.analysis.simple_methods import ReferenceLine
 from shoal.analysis.summary import Summary, best_interval, summarise
 from shoal.dashboard.charts.history import history_data
@@ -167,7 +167,7 @@ def _summary(run_id: int, generations: int, state: str) -> Summary:
 
 
 @st.cache_data(max_entries=1_000, show_spinner=False)
-def _pace(run_id: int, evaluations: int, _run: RunView) -> float | None:
+def _pace(run_id: int, evaluations: int, _run: RunView) -> Pace | None:
     del run_id, evaluations
     return read_pace(store(), _run)
 
