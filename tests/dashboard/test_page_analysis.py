@@ -102,7 +102,7 @@ def test_what_matters_says_which_gene_and_offers_a_wider_search(page: Page) -> N
         0
     )  # WebGL, and so only on demand
     expect(page.locator("img[src='x']")).to_have_count(0)
-    expect(page.get_by_test_id("stMain").locator("code").first).to_have_text(HOSTILE)
+    expect(page.locator("header.run bdi")).to_have_text(HOSTILE)
     fits(page, 400)
     page.set_viewport_size({"width": 1280, "height": 1200})
     chrome.expect_done(page, patience=SOON)

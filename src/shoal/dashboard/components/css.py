@@ -261,6 +261,9 @@ _TEMPLATE = """
     white-space: nowrap;
   }
   table.grid thead td { border: none; }
+  /* Fourteen columns, of which none may be cut off at 1280 pixels. */
+  .st-key-leaders table.grid :is(th, td) { padding-right: .5rem; }
+  .st-key-leaders table.grid td.long { min-width: 10rem; }
   table.grid td.long { white-space: normal; overflow-wrap: anywhere; min-width: 14rem; }
   table.grid .n { text-align: right; }
   table.grid a { color: light-dark(LIGHT_BEST, DARK_BEST); }

@@ -71,6 +71,7 @@ def page() -> None:
             )
     # It has more columns than a part of the page has room for.
     with st.container(border=True, key="leaders"):
+        st.header("The best genomes", anchor=False)
         html_table(table, "leaders", _leaders_columns(run))
 
     if champion is not None:
