@@ -178,7 +178,7 @@ def test_evaluations_are_filtered_and_sorted_by_genes(
     assert 0 < len(rows) < len(store.evaluations(FIRST))
     assert len({genome.inertia_weight for genome in genes.values()}) > 2
 
-    weight = "Inertia+Weight"
+    weight = "Inertia+weight"
     page.goto(
         f"{site}/evaluations?run={FIRST}&show=Topology&by={weight}"
         f"&from-inertia_weight=0.6&order={weight}&take=As+shown"

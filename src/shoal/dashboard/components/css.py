@@ -151,10 +151,6 @@ _TEMPLATE = """
     background: url("data:image/svg+xml,MARK_URL") left center / 1.65rem no-repeat;
   }
 
-  .st-key-title { gap: .65rem; }
-  .st-key-title h1 { padding-bottom: .2rem !important; }
-  .st-key-about { gap: .15rem .6rem; margin-top: -.75rem; }
-  .st-key-about [data-testid="stCaptionContainer"] p { font-size: .92rem; }
   header.run { display: flex; flex-wrap: wrap; align-items: center; gap: .15rem .65rem; }
   header.run h1 { padding-bottom: .2rem !important; margin: 0; }
   header.run p {
@@ -263,6 +259,8 @@ _TEMPLATE = """
   table.grid thead td { border: none; }
   /* Fourteen columns, of which none may be cut off at 1280 pixels. */
   .st-key-leaders table.grid :is(th, td) { padding-right: .5rem; }
+  /* Half of a page for ten. */
+  .st-key-grid-trainings table.grid :is(th, td) { padding-right: .4rem; font-size: .82rem; }
   .st-key-leaders table.grid td.long { min-width: 10rem; }
   table.grid td.long { white-space: normal; overflow-wrap: anywhere; min-width: 14rem; }
   table.grid .n { text-align: right; }
@@ -387,7 +385,6 @@ _TEMPLATE = """
     :is(.st-key-draft, .st-key-search, .st-key-row-fields) [data-testid="stColumn"] {
       flex: 1 1 calc(50% - .5rem); min-width: calc(50% - .5rem);
     }
-    .st-key-about { margin-top: -.3rem; }
     /* The line in the bar shows the interval already. */
     table.bars :is(th, td):last-child { display: none; }
     table.scores { font-size: .82rem; }
