@@ -16,9 +16,12 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 run: $(VENV)/run.stamp  ## the service and the dashboard, with a search on the Concrete data
 	@exec $(BIN)/shoal serve --demo
 
+# Three on two cores, as some tests wait for a page or a process. Bytecode is kept: tests start
+# hundreds of processes, and each would compile all of Shoal anew.
+TEST_WORKERS := 3
 test: $(VENV)/dev.stamp  ## everything but the long forms
 	@sh tests/install_services.sh
-	$(BIN)/python -m pytest -n 2 --dist worksteal
+	unset PYTHONDONTWRITEBYTECODE; $(BIN)/python -m pytest -n $(TEST_WORKERS) --dist worksteal
 
 test-long: $(VENV)/dev.stamp  ## the long forms: all, or a part (make test-long PART=kills SEED=7)
 	@sh tests/install_services.sh
