@@ -51,6 +51,7 @@ PARTS = {
     "published": Part("the rows of published results"),
     "estimators": Part("the checks of scikit-learn on estimators that are a whole search"),
     "notebooks": Part("the notebooks of examples/ as they are"),
+    "documents": Part("code of documents that searches: tutorials and guides"),
     "pages": Part("every page in both themes, wide and as on a telephone"),
     "packages": Part("wheel and archive: built, checked, installed without a compiler, and run"),
     "properties": Part(
