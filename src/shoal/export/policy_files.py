@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from shoal._version import __version__
 from shoal.inference import policy, standalone
+from shoal.inference.policy import ExportedPolicy
 from shoal.problems.simulation import SCORE, SimulationProblem
 from shoal.simulations.gym import GymSimulation
 from shoal.tuning.champion import Champion
@@ -47,6 +49,16 @@ def acting_weights(champion: Champion) -> NDArray[np.float32]:
     """The weights of the one policy that acts, (1, D)."""
     acting = int(np.argmax(champion.shares))
     return champion.weights[acting : acting + 1]
+
+
+def exported_policy(model: Mapping[str, Any], weights: NDArray[np.float32]) -> ExportedPolicy:
+    """What policy.py makes of a model and its weights (1, D)."""
+    environment = model.get("environment")
+    if environment is None:
+        return ExportedPolicy(dict(model), weights[0])
+    inputs = policy.inputs_from_dict(environment["inputs"])
+    actions = policy.actions_from_dict(environment["actions"])
+    return ExportedPolicy(dict(model), weights[0], inputs, actions)
 
 
 def policy_programs() -> dict[str, bytes]:
