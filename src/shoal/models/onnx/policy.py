@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from shoal.errors import ModelError
 from shoal.inference.policy import FURTHEST, Choice, ExportedPolicy, Numbers, States, Stretched
 from shoal.models.onnx.graph import ROWS, Graph, damaged_model
 from shoal.models.onnx.networks import outputs_of
@@ -51,7 +52,10 @@ def policy_graph(policy: ExportedPolicy) -> bytes:
         graph.output("choice", largest, np.int64, [ROWS], "the number of the largest output")
         _add_action(graph, outputs, largest, policy.actions)
         return graph.model(_about(policy), _facts(policy))
-    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+    except ModelError:
+        raise
+    # What is no description leads to errors of many kinds, of Python, NumPy and ONNX.
+    except Exception as error:
         raise damaged_model(error) from None
 
 

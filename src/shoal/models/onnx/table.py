@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from shoal.errors import ModelError
 from shoal.inference import standalone
 from shoal.models.onnx.columns import Column, network_inputs, type_of_column
 from shoal.models.onnx.graph import ROWS, Graph, damaged_model
@@ -66,7 +67,10 @@ def table_graph(description: Mapping[str, Any], weights: NDArray[np.float32]) ->
         mean = graph.node("Where", is_right, mean, graph.number(math.nan))
         _add_outputs(graph, mean, is_right, target)
         return graph.model(_about(description), _facts(description, weights))
-    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+    except ModelError:
+        raise
+    # What is no description leads to errors of many kinds, of Python, NumPy and ONNX.
+    except Exception as error:
         raise damaged_model(error) from None
 
 
