@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -32,7 +33,7 @@ from shoal.analysis.rank_reasons import leaders
 from shoal.analysis.score_rows import score_rows
 from shoal.analysis.summary import load_champion
 from shoal.data import Dataset, Part
-from shoal.errors import AnalysisError, ModelError, RunStateError, SettingsError
+from shoal.errors import AnalysisError, ModelError, ProblemError, RunStateError, SettingsError
 from shoal.genome.genome import Genome
 from shoal.genome.presets import check_genome
 from shoal.models.model import Model, describe_model
@@ -72,6 +73,7 @@ from shoal.tuning.champion import Champion
 
 if TYPE_CHECKING:
     from shoal.dashboard.charts.run_plots import RunPlots
+    from shoal.inference.policy import ExportedPolicy
     from shoal.problems.registry import Subject
 
 _log = logging.getLogger(__name__)
@@ -82,6 +84,8 @@ _POLL_SECONDS = 0.2
 # draw the same, and is loaded when somebody plots.
 _PLOTTING = ("altair", "plotly")
 _PLOTS = "shoal.dashboard.charts.run_plots"
+# What writes exports stands above this module, too.
+_EXPORT = "shoal.export.bundle"
 # What a table of scores begins with.
 _SCORE_COLUMNS = ("label", "score", "half", "ensemble", "is_champion", "error")
 
@@ -310,14 +314,54 @@ class SearchResult(Predicting, Shown):
         """
         return diagnostics(self._champion_rows())
 
+    def export(
+        self, to: str | os.PathLike[str], *, force: bool = False, onnx: bool = False
+    ) -> Path:
+        """Write the champion to a folder, as ``shoal export`` does.
+
+        Parameters
+        ----------
+        to
+            The folder; made if missing.
+        force
+            Replace the files of an earlier export.
+        onnx
+            Also write the networks with their preprocessing as one ONNX graph, ``model.onnx``.
+
+        Returns
+        -------
+        Path
+            The folder: weights, settings, every evaluation, a report, and a program that needs
+            NumPy alone. `shoal.load_model` or `shoal.load_policy` reads it.
+
+        Raises
+        ------
+        AnalysisError
+            It is not known where the run is recorded.
+        StoreError
+            The folder is not empty, or cannot be written.
+        ModelError
+            With ``onnx``: the package onnx is not installed, or the run minimises a function.
+        """
+        if self.recorded_in is None:
+            raise _unknown_store(self.run)
+        export_run = import_module(_EXPORT).export_run
+        with self.recorded_in() as store:
+            folder: Path = export_run(store, self.run.id, to, force=force, onnx=onnx)
+        return folder
+
     def _champion_rows(self) -> ChampionRows:
+        champion, problem = self._solved()
+        return champion_rows(problem, champion)
+
+    def _solved(self) -> tuple[Champion, Problem]:
         if self.champion is None or self.problem_of_run is None:
             raise AnalysisError(
                 f"Run {self.run.id} is {self.run.state}, and has kept no champion.",
                 expected="a finished run that has kept its champion",
                 remedy=self._remedy_for_champion(),
             )
-        return champion_rows(self.problem_of_run(), self.champion)
+        return self.champion, self.problem_of_run()
 
     @property
     def model(self) -> Model | None:
@@ -325,6 +369,31 @@ class SearchResult(Predicting, Shown):
         if self.champion is None:
             return None
         return self.champion.model
+
+    @property
+    def policy(self) -> ExportedPolicy:
+        """The champion's policy: ``policy.act(observation)`` answers as it does in the simulation.
+
+        Raises
+        ------
+        AnalysisError
+            There is no champion.
+        ProblemError
+            The run solves no simulation.
+        """
+        champion, problem = self._solved()
+        if problem.kind != "simulation":
+            raise ProblemError(
+                f"Run {self.run.id} solves a {problem.kind}, and has no policy.",
+                expected="a run with a simulation",
+                remedy="predict asks the model of a table; x is the best point of a function",
+            )
+        # Imported here: the compiler of simulations is heavy.
+        from shoal.analysis.acting_policy import acting_policy
+        from shoal.problems.simulation import SimulationProblem
+
+        assert isinstance(problem, SimulationProblem)
+        return acting_policy(champion, problem, self.run.id)
 
     def _no_model(self) -> ModelError:
         if self.champion is not None:

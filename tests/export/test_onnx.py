@@ -19,10 +19,9 @@ from hypothesis import strategies as st
 
 import shoal
 from shoal.errors import ModelError
-from shoal.export import bundle, export_run, onnx_graph
-from shoal.export.policy_files import exported_policy
+from shoal.export import bundle, onnx_graph
 from shoal.inference import standalone
-from shoal.inference.policy import ExportedPolicy, load_policy
+from shoal.inference.policy import ExportedPolicy, load_policy, read_policy
 from shoal.inference.standalone import TableError
 from shoal.models.onnx import graph as graph_module
 from shoal.models.onnx import policy_graph, table_graph
@@ -416,7 +415,7 @@ def test_a_policy_of_pictures(tmp_path: Path) -> None:
     description, _ = policy(inputs, limits)
     description["layers"] = [4, 1]
     weights = np.array([1.0, -1.0, 0.5, 0.25, 0.1], np.float32)
-    own = exported_policy(description, weights[None])
+    own = read_policy(description, weights)
     observations = np.random.default_rng(0).normal(0, 3, (9, 2, 2))
     outputs, _, action = session_of(policy_graph(own)).run(None, {"observation": observations})
     np.testing.assert_allclose(outputs, own.act(observations), atol=CLOSE)
@@ -456,8 +455,9 @@ ROWS = {"size": [1.0, 7.0, 3.0], "age": [5.0, 2.0, 0.0]}
 
 
 def test_an_export_holds_the_graph_of_its_model(store: str, tmp_path: Path) -> None:
+    result = shoal.load_run(1, store)
+    folder = result.export(tmp_path / "m", onnx=True)
     with open_store(store) as opened:
-        folder = export_run(opened, 1, tmp_path / "m", onnx=True)
         alone = onnx_graph(opened, 1)
     content = (folder / "model.onnx").read_bytes()
     description = json.loads((folder / "model.json").read_text())
@@ -465,7 +465,6 @@ def test_an_export_holds_the_graph_of_its_model(store: str, tmp_path: Path) -> N
     check_same(shoal.load_model(folder), session_of(content), ROWS)
 
     assert alone == content
-    result = shoal.load_run(1, store)
     again = result.model.to_onnx(tmp_path / "again.onnx")
     check_same(result.model, session_of(again.read_bytes()), ROWS)
 

@@ -400,19 +400,20 @@ def _card_contents(champion: Champion, problem: TableProblem) -> dict[str, bytes
 
 
 def _policy_graph(run: RunView, champion: Champion, problem: Problem) -> bytes:
-    from shoal.export.policy_files import acting_weights, exported_policy, policy_model
+    # Imported here: most exports are of tables, and the compiler of simulations is heavy.
+    from shoal.analysis.acting_policy import acting_policy
     from shoal.problems.simulation import SimulationProblem
 
     assert isinstance(problem, SimulationProblem)
-    model = policy_model(champion, problem, run.id)
-    return policy_graph(exported_policy(model, acting_weights(champion)))
+    return policy_graph(acting_policy(champion, problem, run.id))
 
 
 def _policy_contents(
     run: RunView, champion: Champion, problem: Problem, *, onnx: bool
 ) -> dict[str, bytes]:
     # Imported here: most exports are of tables, and the compiler of simulations is heavy.
-    from shoal.export.policy_files import acting_weights, policy_model, policy_programs
+    from shoal.analysis.acting_policy import acting_weights, policy_model
+    from shoal.export.policy_files import policy_programs
     from shoal.problems.simulation import SimulationProblem
 
     assert isinstance(problem, SimulationProblem)
