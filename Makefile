@@ -10,7 +10,7 @@ PYTHON ?= $(shell for p in python3 python3.15 python3.14 python3.13 python3.12 p
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: run test test-long parts fuzz golden schema glossary notebooks pictures coverage dist lint \
+.PHONY: run test test-long parts fuzz golden schema glossary docs notebooks pictures coverage dist lint \
 	format-check types check clean
 
 run: $(VENV)/run.stamp  ## the service and the dashboard, with a search on the Concrete data
@@ -36,9 +36,13 @@ golden: $(VENV)/dev.stamp  ## golden values anew, after a change that is meant t
 schema: $(VENV)/dev.stamp  ## a small store in the newest schema, once, when a migration is new
 	PYTHONPATH=src:tests $(BIN)/python -m support.schemas
 
-glossary: $(VENV)/dev.stamp  ## docs/glossary.md from presentation/glossary.py
+glossary: $(VENV)/dev.stamp  ## docs/concepts/glossary.md from presentation/glossary.py
 	PYTHONPATH=src $(BIN)/python -c "from shoal.presentation.glossary import as_markdown; \
-	    print(as_markdown(), end='')" > docs/glossary.md
+	    print(as_markdown(), end='')" > docs/concepts/glossary.md
+
+docs: $(VENV)/dev.stamp  ## the site, in build/docs/: every warning is an error, nothing is fetched
+	PYTHONPATH=src $(BIN)/python -m sphinx -b html -W --keep-going -n -q docs build/docs
+	@echo "build/docs/index.html"
 
 notebooks: $(VENV)/dev.stamp  ## the notebooks of examples/ with their outputs, in build/notebooks
 	PYTHONPATH=src:tests $(BIN)/python -m support.notebooks $(ONLY)

@@ -54,10 +54,10 @@ def test_a_notebook_is_kept_as_jupytext_writes_it(path: Path) -> None:
 
 
 def test_every_notebook_is_listed() -> None:
-    listed = (ROOT / "docs" / "notebooks.md").read_text(encoding="utf-8")
+    listed = (ROOT / "docs" / "how-to" / "notebook.md").read_text(encoding="utf-8")
     assert len(NOTEBOOKS) == 7
     for path in NOTEBOOKS:
-        assert f"(../examples/{path.name})" in listed
+        assert f"(../../examples/{path.name})" in listed
 
 
 def test_the_first_search_ends_with_two_strengths(

@@ -645,10 +645,10 @@ def search(
     on_generation
         As ``on_evaluation``, with the `GenerationSummary` of each generation that is complete.
     settings
-        Those of `shoal.SearchSettings`, by name; docs/reference.md explains each. The preset is the
-        data's unless it is among them. ``objective`` and ``metric`` may be what `shoal.objective`
-        and `shoal.row_loss` make, and ``decoder`` what `shoal.decoder` makes, at the top level of a
-        file.
+        Those of `shoal.SearchSettings`, by name; docs/reference/settings.md explains each. The
+        preset is the data's unless it is among them. ``objective`` and ``metric`` may be what
+        `shoal.objective` and `shoal.row_loss` make, and ``decoder`` what `shoal.decoder` makes, at
+        the top level of a file.
 
     Returns
     -------

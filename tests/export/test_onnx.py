@@ -6,6 +6,7 @@ import copy
 import hashlib
 import json
 import math
+import re
 from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
@@ -33,6 +34,7 @@ from shoal.store import open_store
 from support.champions import customers
 from support.damaged_models import HARMFUL, REMOVED, changed, places, policies, policy
 from support.exported_models import TARGETS, model_of, write
+from support.locations import ROOT
 from support.onnx_graphs import CLOSE, answers, check_same, random_model, session_of
 from support.property_tests import WITH_FIXTURES
 from support.supervised_run import small_table
@@ -522,3 +524,19 @@ def test_a_function_has_no_graph() -> None:
     run: Any = SimpleNamespace(id=3, has_network=False)
     with pytest.raises(ModelError, match=r"Run 3 minimises a function.*without --onnx"):
         bundle._check_has_graph(run)
+
+
+def test_the_example_of_the_document_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("onnxruntime")
+    text = (ROOT / "docs" / "how-to" / "onnx.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {}
+    exec("\n".join(blocks), names)
+
+    assert "prediction (2, 1)" in capsys.readouterr().out
+    first, second = names["prediction"][:, 0]
+    assert first == pytest.approx(names["result"].model.predict(names["rows"].head(1))[0], rel=1e-5)
+    assert math.isnan(second)

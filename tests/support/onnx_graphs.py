@@ -42,7 +42,7 @@ def session_of(graph: bytes) -> Any:
 
 
 def feeds_of(session: Any, rows: Mapping[str, Any] | pd.DataFrame) -> dict[str, Any]:
-    """Rows as docs/onnx.md says: columns of doubles, of texts, and of seconds."""
+    """Rows as docs/how-to/onnx.md says: columns of doubles, of texts, and of seconds."""
     feeds = {}
     for column in session.get_inputs():
         cells = pd.Series(list(rows[column.name]))

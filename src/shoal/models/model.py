@@ -288,7 +288,7 @@ class Model(Shown):
 
         Notes
         -----
-        docs/onnx.md has the graph's inputs and outputs, and what it leaves to its caller.
+        docs/how-to/onnx.md has the graph's inputs and outputs, and what it leaves to its caller.
         """
         from shoal.models.onnx import table_graph
 
