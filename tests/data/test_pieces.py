@@ -359,6 +359,8 @@ def test_layouts_are_read_in_pieces(
 
 
 BAD = {
+    "separators alone": b",,\n" * 400,
+    "separators for a header": b",,\n" * 200 + b"1,2,3\n" * 200,
     "a comment below comments": b"# made by hand\n" + TABLE + b"# the end,1,2,3\n",
     "numbered rows, of which one stands twice": b",size\n" + b"1,2\n2,3\n" * 200,
     "a column without a name that has a value": b"day,size,\n" + b"1,2,\n" * 300 + b"1,2,3\n",

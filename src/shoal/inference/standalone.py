@@ -1223,11 +1223,11 @@ def _examine_beginning(block: bytes, *, is_all: bool) -> tuple[Header, bytes]:
         names = next(reader, [])
     except csv.Error as error:
         raise UnusualFileError(str(error)) from None
-    if names != rows[0] or len(names) > MAX_COLUMNS:
-        raise UnusualFileError("its header takes several lines, or is long")
+    if names != rows[0] or len(names) > MAX_COLUMNS or not _is_filled(names):
+        raise UnusualFileError("its header takes several lines, is long or blank")
 
     # Those at the end are none.
-    while is_all and not _is_filled(rows[-1]):
+    while is_all and len(rows) > 1 and not _is_filled(rows[-1]):
         rows.pop()
     wrong = None
     try:
