@@ -73,9 +73,7 @@ def _open(page: Page, address: str) -> None:
     expect(page.get_by_role("heading", name="Use the model")).to_be_visible(timeout=SOON)
 
 
-def test_the_champion_gives_the_graph_of_its_model(
-    page: Page, site: str, result: shoal.SearchResult, folder: Path
-) -> None:
+def test_the_champion_gives_the_graph_of_its_model(page: Page, site: str, folder: Path) -> None:
     pytest.importorskip("onnx", reason="the extra shoal[onnx] is not installed")
     page.goto(f"{site}/champion?run=1")
     with page.expect_download() as download:
