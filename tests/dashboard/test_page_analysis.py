@@ -13,7 +13,7 @@ import pytest
 pytest.importorskip("streamlit", reason="the extra shoal[dashboard] is not installed")
 pytest.importorskip("playwright", reason="playwright is not installed")
 
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import BrowserContext, Page, expect
 
 from shoal.genome.genome import Genome
 from shoal.settings.search_settings import SearchSettings
@@ -52,16 +52,12 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture
-def page(chromium: Browser, site: str) -> Iterator[Page]:
-    with chromium.new_context(viewport={"width": 1280, "height": 1200}) as context:
-        context.set_default_timeout(SOON)
-        first = context.new_page()
-        watched = chrome.Watched(first)
+def page(window: BrowserContext, site: str) -> Iterator[Page]:
+    with chrome.watched_page(window, SOON) as first:
+        first.set_viewport_size({"width": 1280, "height": 1200})
         first.goto(site)
         expect(first.get_by_role("heading", name="Runs")).to_be_visible(timeout=SOON)
         yield first
-        assert watched.errors == []
-        assert watched.abroad == []
 
 
 def fits(page: Page, width: int) -> None:
@@ -81,7 +77,7 @@ def test_what_matters_says_which_gene_and_offers_a_wider_search(page: Page) -> N
     expect(page.locator(".st-key-importance")).to_contain_text(
         re.compile(r"R² 0\.\d\d"), timeout=SOON
     )
-    expect(page.locator(".st-key-importance table")).to_contain_text("Jump Size", timeout=SOON)
+    expect(page.locator(".st-key-importance table")).to_contain_text("Jump size", timeout=SOON)
     slices = page.locator(".st-key-slices svg.marks")
     expect(slices).to_have_count(3, timeout=SOON)
     # What arrives late would close the list of genes.
@@ -102,7 +98,7 @@ def test_what_matters_says_which_gene_and_offers_a_wider_search(page: Page) -> N
         0
     )  # WebGL, and so only on demand
     expect(page.locator("img[src='x']")).to_have_count(0)
-    expect(page.get_by_test_id("stMain").locator("code").first).to_have_text(HOSTILE)
+    expect(page.locator("header.run bdi")).to_have_text(HOSTILE)
     fits(page, 400)
     page.set_viewport_size({"width": 1280, "height": 1200})
     chrome.expect_done(page, patience=SOON)
@@ -119,10 +115,14 @@ def test_a_chart_is_saved_as_svg(page: Page) -> None:
     chart = page.locator(".st-key-slices").get_by_test_id("stVegaLiteChart").first
     expect(chart.locator("svg.marks")).to_be_visible(timeout=SOON)
     page.wait_for_load_state("networkidle")
+    # At the edge of the window, where the toolbar above the chart would be out of reach.
+    chart.evaluate("chart => chart.scrollIntoView({block: 'start'})")
     chart.hover()
-    # By the keyboard: a chart at the edge of the window covers its toolbar for the pointer.
+    button = page.get_by_role("button", name="Download as SVG")
+    with page.expect_download(timeout=SOON):
+        button.click()
     with page.expect_download(timeout=SOON) as download:
-        page.get_by_role("button", name="Download as SVG").press("Enter")
+        button.press("Enter")
 
     text = Path(download.value.path()).read_text()
     assert download.value.suggested_filename.endswith(".svg")

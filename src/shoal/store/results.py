@@ -18,7 +18,7 @@ from shoal.problems.evaluation import Evaluation
 from shoal.store import live_status, runs
 from shoal.store.connection import Database
 from shoal.store.live_status import Live
-from shoal.store.records import EVALUATION_COLUMNS, Event, GenerationRecord
+from shoal.store.records import EVALUATION_COLUMNS, Event, GenerationRecord, TrainingTime
 from shoal.store.serialization import read_evaluations, read_generation
 from shoal.store.tables import artifact, evaluation, event, generation
 
@@ -126,7 +126,31 @@ class RecordedResults:
         query = _select_evaluations(run_id).order_by(evaluation.c.id.desc()).limit(count)
         return read_evaluations(self._all(query), {})
 
-    def evaluation_rows(self, run_id: int | str, after: int = 0) -> list[tuple[Any, ...]]:
+    def latest_times(self, run_id: int | str, count: int) -> list[TrainingTime]:
+        """How long the trainings took that were recorded last, without those that failed.
+
+        Parameters
+        ----------
+        run_id
+            The run.
+        count
+            How many, at most.
+
+        Returns
+        -------
+        list of TrainingTime
+            The newest first.
+        """
+        columns = (evaluation.c.repeat, evaluation.c.seconds, evaluation.c.worker)
+        ended = evaluation.c.error.is_(None)
+        query = select(*columns).where(evaluation.c.run_id == runs.parse_id(run_id), ended)
+        query = query.order_by(evaluation.c.id.desc()).limit(count)
+        rows = self._all(query)
+        return [TrainingTime(row.repeat, row.seconds, row.worker) for row in rows]
+
+    def evaluation_rows(
+        self, run_id: int | str, after: int = 0, limit: int | None = None
+    ) -> list[tuple[Any, ...]]:
         """Short rows of the evaluations, in the order of their recording.
 
         Parameters
@@ -135,6 +159,8 @@ class RecordedResults:
             The run.
         after
             Only evaluations that were recorded after the one with this id.
+        limit
+            How many, at most; None: all of them.
 
         Returns
         -------
@@ -148,6 +174,10 @@ class RecordedResults:
             else:
                 columns.append(evaluation.c[name])
         query = select(*columns).where(evaluation.c.run_id == runs.parse_id(run_id))
+
+        if limit is not None:
+            first = query.where(evaluation.c.id > after).order_by(evaluation.c.id).limit(limit)
+            return [tuple(row) for row in self._all(first)]
 
         rows: list[tuple[Any, ...]] = []
         for page in self._pages(query, after):
