@@ -237,7 +237,8 @@ def _range_of_lines(lines: Sequence[ReferenceLine], metric: Metric) -> tuple[flo
         return 0.0, 100.0
     scores = [line.score for line in lines]
     low, high = min(scores), max(scores)
-    room = max(0.5 * (high - low), least_width(metric, metric.fitness(high)))
+    # A search ends near the lines, and is seldom within a hair of them.
+    room = max(0.5 * (high - low), 5 * least_width(metric, metric.fitness(high)))
     top = high + room
     if metric.is_accuracy:
         top = min(top, max(100.5, high))
