@@ -32,8 +32,9 @@ from shoal.dashboard.components.scorecard_card import scorecard_card
 from shoal.dashboard.routing import address, link
 from shoal.dashboard.session.queries import RunSnapshot, evaluation_table, read, run_here, store
 from shoal.data.messages import count_of
-from shoal.export import archive, report_page
+from shoal.export import archive, onnx_graph, report_page
 from shoal.genome.genome import Genome
+from shoal.models.onnx import is_onnx_installed
 from shoal.numerics.stats import ci95_half_width, mean
 from shoal.objectives.registry import Metric
 from shoal.presentation.formatting import difference_text, percent, score_text, spread_text
@@ -42,6 +43,8 @@ from shoal.store import ACTIVE, RunView
 from shoal.tuning.champion import Champion
 
 LEADERS = 10
+_ONNX = "The networks with their preprocessing as one graph, for other languages and runtimes"
+_NO_ONNX = "Needs the package onnx on the server: pip install 'shoal[onnx]'"
 _REPORT = "The run on one page, to read, print or send"
 
 
@@ -298,3 +301,20 @@ def _downloads(run: RunView) -> None:
             help=_REPORT,
             key="take-Report",
         )
+        if run.has_network:
+            _onnx_button(run_id)
+
+
+def _onnx_button(run_id: int) -> None:
+    is_installed = is_onnx_installed()
+    st.download_button(
+        "ONNX",
+        partial(onnx_graph, store(), run_id),
+        f"shoal-run-{run_id}.onnx",
+        "application/octet-stream",
+        icon=":material/download:",
+        on_click="ignore",
+        help=_ONNX if is_installed else _NO_ONNX,
+        disabled=not is_installed,
+        key="take-ONNX",
+    )
