@@ -347,7 +347,9 @@ EngineOption = Annotated[
 ExecutorOption = Annotated[
     str | None,
     typer.Option(
-        metavar="local|ray", help="Where trainings run; default: local", rich_help_panel=_WHERE
+        metavar="local|ray|dask|slurm|mpi|executorlib",
+        help="Where trainings run, some with options: dask:tcp://HOST:PORT; default: local",
+        rich_help_panel=_WHERE,
     ),
 ]
 

@@ -23,6 +23,7 @@ from shoal.genome.search_space import SearchSpace
 from shoal.objectives.built_in_decoders import find_decoder, unknown_decoder
 from shoal.objectives.losses import LOSS_NAMES
 from shoal.objectives.registry import METRICS
+from shoal.settings.executors import check_executor_name
 from shoal.settings.named_code import MetricSetting, NamedCode, NamedCodeSetting, name_in
 from shoal.settings.phase import FIRST_CONFIRMATION
 from shoal.settings.presets import (
@@ -193,8 +194,8 @@ class SearchSettings(BaseModel):
     deadline: Seconds | None = None
     # What computes a training. "reference" is plain NumPy: slow, and the definition.
     engine: Literal["cpu", "reference"] = "cpu"
-    # Where trainings run: worker processes of this machine, or a Ray cluster.
-    executor: Literal["local", "ray"] = "local"
+    # Where trainings run: a name of `shoal.settings.executors`, some with options behind a colon.
+    executor: str = "local"
     # Trainings at a time. None: one for each core.
     workers: Positive | None = None
 
@@ -245,6 +246,11 @@ class SearchSettings(BaseModel):
     @classmethod
     def _sampler_is_known(cls, sampler: str) -> str:
         return check_sampler_name(sampler)
+
+    @field_validator("executor")
+    @classmethod
+    def _executor_is_known(cls, executor: str) -> str:
+        return check_executor_name(executor)
 
     @field_validator("sampler_options")
     @classmethod
