@@ -359,6 +359,13 @@ SettingsOption = Annotated[
     Path | None,
     typer.Option(metavar="FILE", help="TOML file of settings; options given here win over it"),
 ]
+TrackOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="mlflow|tensorboard|wandb",
+        help="Write the run there, too; with a place: tensorboard:DIR, mlflow:URI. May be repeated",
+    ),
+]
 NameOption = Annotated[
     str | None, typer.Option(help="What to call the run in lists; default: the data's name")
 ]

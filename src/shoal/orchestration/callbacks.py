@@ -6,7 +6,6 @@ import logging
 import time
 import warnings
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any
 
 from shoal.errors import SettingsError, ShoalWarning
@@ -79,7 +78,7 @@ class Callbacks:
     objects
         Told the same, and when the run begins and ends.
     warn
-        Told why an object that is harmless is told nothing more.
+        Told why an object that is harmless is told nothing more; None: it is a `ShoalWarning`.
 
     Raises
     ------
@@ -94,7 +93,7 @@ class Callbacks:
         clock: Callable[[], float] = time.monotonic,
         *,
         objects: Sequence[Callback] = (),
-        warn: Callable[[str], object] = partial(warnings.warn, category=ShoalWarning, stacklevel=2),
+        warn: Callable[[str], object] | None = None,
     ) -> None:
         _check_callable("on_evaluation", on_evaluation)
         _check_callable("on_generation", on_generation)
@@ -103,7 +102,7 @@ class Callbacks:
         self._on_evaluation = on_evaluation
         self._on_generation = on_generation
         self._objects = list(objects)
-        self._warn = warn
+        self._warn = warn or _warn
         self._is_started = False
         self._clock = clock
         self._next = clock()
@@ -207,6 +206,10 @@ class Callbacks:
                     f"{type(item).__name__} has failed and is told nothing more of this run, which "
                     f"goes on: {type(error).__name__}: {error}"
                 )
+
+
+def _warn(text: str) -> None:
+    warnings.warn(text, ShoalWarning, stacklevel=2)
 
 
 def _check_callable(name: str, value: object) -> None:
