@@ -10,7 +10,8 @@ PYTHON ?= $(shell for p in python3 python3.15 python3.14 python3.13 python3.12 p
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: run test test-long parts fuzz golden schema glossary pictures lint format-check types check clean
+.PHONY: run test test-long parts fuzz golden schema glossary docs notebooks pictures coverage dist lint \
+	format-check types check clean
 
 run: $(VENV)/run.stamp  ## the service and the dashboard, with a search on the Concrete data
 	@exec $(BIN)/shoal serve --demo
@@ -35,12 +36,28 @@ golden: $(VENV)/dev.stamp  ## golden values anew, after a change that is meant t
 schema: $(VENV)/dev.stamp  ## a small store in the newest schema, once, when a migration is new
 	PYTHONPATH=src:tests $(BIN)/python -m support.schemas
 
-glossary: $(VENV)/dev.stamp  ## docs/glossary.md from presentation/glossary.py
+glossary: $(VENV)/dev.stamp  ## docs/concepts/glossary.md from presentation/glossary.py
 	PYTHONPATH=src $(BIN)/python -c "from shoal.presentation.glossary import as_markdown; \
-	    print(as_markdown(), end='')" > docs/glossary.md
+	    print(as_markdown(), end='')" > docs/concepts/glossary.md
+
+docs: $(VENV)/dev.stamp  ## the site, in build/docs/: every warning is an error, nothing is fetched
+	PYTHONPATH=src $(BIN)/python -m sphinx -b html -W --keep-going -n -q docs build/docs
+	@echo "build/docs/index.html"
+
+notebooks: $(VENV)/dev.stamp  ## the notebooks of examples/ with their outputs, in build/notebooks
+	PYTHONPATH=src:tests $(BIN)/python -m support.notebooks $(ONLY)
 
 pictures: $(VENV)/dev.stamp  ## the pictures of docs/ anew, from real runs: make pictures ONLY=live,runs
 	PYTHONPATH=src:tests $(BIN)/python -m support.screenshot $(if $(ONLY),--only $(ONLY))
+
+coverage: $(VENV)/dev.stamp  ## which lines the suite runs, processes included; slower than make test
+	@sh tests/install_services.sh
+	$(BIN)/python -m pytest -n 2 --dist worksteal --cov --cov-report=term --cov-report=xml
+
+dist: $(VENV)/release.stamp  ## the wheel and the archive of the source, in dist/, checked
+	rm -rf dist build
+	$(BIN)/python -m build --outdir dist
+	$(BIN)/python -m twine check --strict dist/*
 
 lint: $(VENV)/dev.stamp
 	$(BIN)/ruff check .
@@ -55,7 +72,7 @@ types: $(VENV)/dev.stamp
 check: test lint format-check types
 
 clean:
-	rm -rf .venv .venv-* .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venv-* .mypy_cache .pytest_cache .ruff_cache build dist .coverage .coverage.* coverage.xml
 
 $(VENV)/bin/python:
 	@test -n "$(PYTHON)" || { echo "Shoal needs Python 3.11 or newer; none was found. Name one: make PYTHON=/path/to/python3" >&2; exit 2; }
@@ -69,6 +86,11 @@ $(VENV)/run.stamp: $(VENV)/bin/python pyproject.toml constraints.txt
 $(VENV)/dev.stamp: $(VENV)/bin/python pyproject.toml constraints.txt
 	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	@touch $(VENV)/run.stamp $@
+
+# Not for development: what makes and checks the files of a release.
+$(VENV)/release.stamp: $(VENV)/bin/python pyproject.toml constraints.txt
+	@$(BIN)/python -m pip install --quiet --constraint constraints.txt 'build>=1.2' 'twine>=6.1'
+	@touch $@
 
 $(VENV)/fuzz.stamp: $(VENV)/dev.stamp
 	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,fuzz]'

@@ -2,11 +2,11 @@
 
 Trains every row, writes a table.
 
-    python benchmarks/published.py [--seeds 20] [--rows 0:37] [--out docs/published.md]
+    python benchmarks/published.py [--seeds 20] [--rows 0:37] [--out docs/reports/published.md]
 
 `published.json` holds mean and standard deviation of the training accuracy over n runs of the
 student system for one genome each (from its repository's result files; genomes and protocol in
-docs/published.md). A row agrees when the means lie within three standard errors of their
+docs/reports/published.md). A row agrees when the means lie within three standard errors of their
 difference.
 """
 

@@ -5,9 +5,9 @@
 Prints a Markdown table for each table of data: the swarm `shoal.named_genome("solved_fine")` and
 variants of it with one or two genes changed, the default swarm, and networks of scikit-learn with
 one hidden layer of 128. Splits (data seeds) are for choosing genes: others than those that
-docs/quality.md reports. "one" is the mean score of the networks, the other columns the score of the
-mean prediction of so many. Scores are the accuracy in percent, and the log loss where there are
-classes.
+docs/reports/tuning.md reports. "one" is the mean score of the networks, the other columns the score
+of the mean prediction of so many. Scores are the accuracy in percent, and the log loss where there
+are classes.
 
 Every swarm makes as many multiply-adds: those of ``--length`` iterations of the default genome.
 """

@@ -1,4 +1,4 @@
-"""A table of customers of whom a quarter left, made up: what `churn.ipynb` learns from.
+"""A table of customers of whom a quarter left, made up: what the notebook `churn.py` learns from.
 
 Who leaves depends on contract, tenure, support calls, price and how recently somebody logged in,
 not in straight lines, and on chance. The customer's number and the region say nothing.

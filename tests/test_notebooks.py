@@ -2,66 +2,134 @@
 
 from __future__ import annotations
 
-import json
-import os
+import re
 import sys
 from pathlib import Path
 from typing import Any
 
+import jupytext
 import nbformat
 import numpy as np
 import pandas as pd
 import pytest
-from nbclient import NotebookClient
 
 from support.locations import ROOT
-
-EXAMPLES = ROOT / "examples"
-NOTEBOOKS = sorted(EXAMPLES.glob("*.ipynb"))
+from support.notebooks import EXAMPLES, NOTEBOOKS, environment, read_notebook, run_notebook
 
 
 def run(notebook: Any, folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """Run all cells in a kernel; the outputs by the last line of their cell."""
-    for name in ("IPYTHONDIR", "JUPYTER_RUNTIME_DIR", "JUPYTER_CONFIG_DIR", "XDG_DATA_HOME"):
-        monkeypatch.setenv(name, str(folder / name.lower()))
-    monkeypatch.setenv("SHOAL_STORE", str(folder / "shoal.db"))
+    """Run all cells with a small budget; the outputs by the last line of their cell."""
+    for name, value in environment(folder).items():
+        monkeypatch.setenv(name, value)
     monkeypatch.setenv("SHOAL_EXAMPLE", "quick")
-    path = [str(EXAMPLES), *[entry for entry in sys.path if entry]]
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(path))
-    client = NotebookClient(
-        notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(folder)}}
-    )
-    client.execute()
-    outputs = {}
-    for cell in notebook.cells:
-        if cell.cell_type == "code":
-            outputs[cell.source.splitlines()[-1]] = cell.outputs
-    return outputs
+    run_notebook(notebook, folder)
+    return {
+        cell.source.splitlines()[-1]: cell.outputs
+        for cell in notebook.cells
+        if cell.cell_type == "code"
+    }
 
 
 def html_of(outputs: list[Any]) -> str:
     return "".join(output.get("data", {}).get("text/html", "") for output in outputs)
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
-def test_a_notebook_is_kept_without_outputs(path: Path) -> None:
-    text = path.read_text(encoding="utf-8")
-    notebook = json.loads(text)
+def text_of(outputs: list[Any]) -> str:
+    texts = [output.get("text", "") for output in outputs]
+    texts += [output.get("data", {}).get("text/plain", "") for output in outputs]
+    return "".join(texts)
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_is_kept_as_jupytext_writes_it(path: Path) -> None:
+    notebook = read_notebook(path)
     nbformat.validate(notebook)
-    for cell in notebook["cells"]:
-        if cell["cell_type"] == "code":
-            assert cell["outputs"] == []
-            assert cell["execution_count"] is None
-        for line in cell["source"]:
-            assert len(line.rstrip("\n")) <= 100
-    # As one that Jupyter has written, so that its changes are those of a person.
-    assert text == json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
+    assert notebook.cells[0].cell_type == "markdown"
+    assert notebook.cells[0].source.startswith("# ")
+    # So that its changes are those of a person.
+    text = path.read_text(encoding="utf-8")
+    cells = text[text.index("# %%") :]
+    written = jupytext.writes(notebook, fmt="py:percent")
+    assert written[written.index("# %%") :] == cells
+
+
+def test_every_notebook_is_listed() -> None:
+    listed = (ROOT / "docs" / "how-to" / "notebook.md").read_text(encoding="utf-8")
+    assert len(NOTEBOOKS) == 7
+    for path in NOTEBOOKS:
+        assert f"(../../examples/{path.name})" in listed
+
+
+def test_the_first_search_ends_with_two_strengths(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outputs = run(read_notebook(EXAMPLES / "first_search.py"), tmp_path, monkeypatch)
+    weak, strong = re.findall(r"[\d.]+", text_of(outputs["result.predict(mixtures)"]))
+    assert 20.0 < float(weak) < float(strong) < 100.0
+
+
+def test_the_policy_of_a_simulation_comes_near_the_best(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    notebook = read_notebook(EXAMPLES / "own_simulation.py")
+    run(notebook, tmp_path, monkeypatch)
+    printed = "".join(text_of(cell.get("outputs", [])) for cell in notebook.cells)
+    costs = re.search(r"cost a day: (-[\d.]+) at best, (-[\d.]+) by the policy", printed)
+    assert costs
+    least, found = map(float, costs.groups())
+    assert least <= found < 0.9 * least
+
+
+def test_an_objective_of_ones_own_chooses_who_gets_an_offer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outputs = run(read_notebook(EXAMPLES / "own_objective.py"), tmp_path, monkeypatch)
+    assert "of 200 customers get an offer" in text_of(outputs["offers.head()"])
+
+
+def test_the_lightest_beam_is_that_of_trying_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    notebook = read_notebook(EXAMPLES / "minimise.py")
+    run(notebook, tmp_path, monkeypatch)
+    printed = "".join(text_of(cell.get("outputs", [])) for cell in notebook.cells)
+    beams = re.findall(r"(\d+) boards, ([\d.]+) mm wide: ([\d.]+) kg", printed)
+    assert len(beams) == 2
+    assert beams[0] == beams[1]
+    assert "feasible: True" in printed
+
+
+def test_a_comparison_of_swarms_ends_with_the_risk_of_few_seeds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outputs = run(read_notebook(EXAMPLES / "compare_swarms.py"), tmp_path, monkeypatch)
+    assert html_of(outputs['falling.style.format("{:.3g}")']).count("<tr") == 7
+    assert "Friedman's test over 5 functions: p = " in text_of(outputs["ranks.round(2)"])
+
+
+def test_predictions_are_those_of_the_export(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outputs = run(read_notebook(EXAMPLES / "predictions.py"), tmp_path, monkeypatch)
+    last = "np.array_equal(model.predict(cases), result.predict(cases))"
+    assert text_of(outputs[last]) == "True"
+
+
+@pytest.mark.slow(part="notebooks")
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_runs_as_it_is(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in environment(tmp_path).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("SHOAL_EXAMPLE", raising=False)
+    run_notebook(read_notebook(path), tmp_path)
 
 
 def test_the_churn_notebook_ends_with_predictions(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    notebook = nbformat.read(EXAMPLES / "churn.ipynb", as_version=4)
+    notebook = read_notebook(EXAMPLES / "churn.py")
     outputs = run(notebook, tmp_path, monkeypatch)
 
     check = html_of(outputs['shoal.check(table, "churned")'])

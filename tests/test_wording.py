@@ -87,7 +87,7 @@ def test_headings_of_pages_are_in_sentence_case() -> None:
 
 def test_headings_of_documents_are_in_sentence_case() -> None:
     found = []
-    for path in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]:
+    for path in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]:
         text = _CODE_BLOCK.sub("", path.read_text(encoding="utf-8"))
         found += [heading for heading in _DOCUMENT_HEADING.findall(text) if title_case(heading)]
     assert found == []

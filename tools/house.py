@@ -196,7 +196,7 @@ def measure_prose(house: House) -> dict[str, Number]:
 
     return {
         "lines of Markdown": sum(map(len, pages)),
-        "Markdown lines over 120 columns": len(find_places(house, "long-markdown")),
+        "Markdown lines over 100 columns": len(find_places(house, "long-markdown")),
         "log calls": len(find_places(house, "log-call")),
     }
 

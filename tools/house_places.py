@@ -25,7 +25,7 @@ STRATEGIES = {
 }
 
 CODE_COLUMNS = 100
-MARKDOWN_COLUMNS = 120
+MARKDOWN_COLUMNS = 100
 TUPLE_MEMBERS = 3
 DENSE_LINES = 12
 
@@ -143,7 +143,7 @@ def find_long_lines(house: House) -> Iterator[Place]:
 
 
 def find_long_markdown(house: House) -> Iterator[Place]:
-    """Lines of Markdown over 120 columns."""
+    """Lines of Markdown over 100 columns."""
     for page in house.markdown:
         path = house.relative(page)
         lines = page.read_text(encoding="utf-8").splitlines()

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from shoal.manager import TrainManager
     from shoal.models.files import load_model
     from shoal.models.model import Model
+    from shoal.models.policies import load_policy
     from shoal.objectives.decoders import Decoder, decoder
     from shoal.objectives.definition import RowLoss, TableObjective, objective, row_loss
     from shoal.orchestration.callbacks import Callback
@@ -67,6 +68,7 @@ _HOMES = {
     "named_genome": "genome.presets",
     "TrainManager": "manager",
     "load_model": "models.files",
+    "load_policy": "models.policies",
     "Model": "models.model",
     "Decoder": "objectives.decoders",
     "decoder": "objectives.decoders",
@@ -117,6 +119,7 @@ __all__ = [
     "function",
     "load_dataset",
     "load_model",
+    "load_policy",
     "load_run",
     "minimize",
     "named_genome",

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -32,7 +33,7 @@ from shoal.analysis.rank_reasons import leaders
 from shoal.analysis.score_rows import score_rows
 from shoal.analysis.summary import load_champion
 from shoal.data import Dataset, Part
-from shoal.errors import AnalysisError, ModelError, RunStateError, SettingsError
+from shoal.errors import AnalysisError, ModelError, ProblemError, RunStateError, SettingsError
 from shoal.executors import Executor, executor_of, make_executor
 from shoal.genome.genome import Genome
 from shoal.genome.presets import check_genome
@@ -74,6 +75,7 @@ from shoal.tuning.champion import Champion
 
 if TYPE_CHECKING:
     from shoal.dashboard.charts.run_plots import RunPlots
+    from shoal.inference.policy import ExportedPolicy
     from shoal.problems.registry import Subject
 
 _log = logging.getLogger(__name__)
@@ -84,6 +86,8 @@ _POLL_SECONDS = 0.2
 # draw the same, and is loaded when somebody plots.
 _PLOTTING = ("altair", "plotly")
 _PLOTS = "shoal.dashboard.charts.run_plots"
+# What writes exports stands above this module, too.
+_EXPORT = "shoal.export.bundle"
 # What a table of scores begins with.
 _SCORE_COLUMNS = ("label", "score", "half", "ensemble", "is_champion", "error")
 
@@ -314,14 +318,47 @@ class SearchResult(Predicting, Shown):
         """
         return diagnostics(self._champion_rows())
 
+    def export(self, to: str | os.PathLike[str], *, force: bool = False) -> Path:
+        """Write the champion to a folder, as ``shoal export`` does.
+
+        Parameters
+        ----------
+        to
+            The folder; made if missing.
+        force
+            Replace the files of an earlier export.
+
+        Returns
+        -------
+        Path
+            The folder: weights, settings, every evaluation, a report, and a program that needs
+            NumPy alone. `shoal.load_model` or `shoal.load_policy` reads it.
+
+        Raises
+        ------
+        AnalysisError
+            It is not known where the run is recorded.
+        StoreError
+            The folder is not empty, or cannot be written.
+        """
+        if self.recorded_in is None:
+            raise _unknown_store(self.run)
+        with self.recorded_in() as store:
+            folder: Path = import_module(_EXPORT).export_run(store, self.run.id, to, force=force)
+        return folder
+
     def _champion_rows(self) -> ChampionRows:
+        champion, problem = self._solved()
+        return champion_rows(problem, champion)
+
+    def _solved(self) -> tuple[Champion, Problem]:
         if self.champion is None or self.problem_of_run is None:
             raise AnalysisError(
                 f"Run {self.run.id} is {self.run.state}, and has kept no champion.",
                 expected="a finished run that has kept its champion",
                 remedy=self._remedy_for_champion(),
             )
-        return champion_rows(self.problem_of_run(), self.champion)
+        return self.champion, self.problem_of_run()
 
     @property
     def model(self) -> Model | None:
@@ -329,6 +366,31 @@ class SearchResult(Predicting, Shown):
         if self.champion is None:
             return None
         return self.champion.model
+
+    @property
+    def policy(self) -> ExportedPolicy:
+        """The champion's policy: ``policy.act(observation)`` answers as it does in the simulation.
+
+        Raises
+        ------
+        AnalysisError
+            There is no champion.
+        ProblemError
+            The run solves no simulation.
+        """
+        champion, problem = self._solved()
+        if problem.kind != "simulation":
+            raise ProblemError(
+                f"Run {self.run.id} solves a {problem.kind}, and has no policy.",
+                expected="a run with a simulation",
+                remedy="predict asks the model of a table; x is the best point of a function",
+            )
+        # Imported here: the compiler of simulations is heavy.
+        from shoal.analysis.acting_policy import acting_policy
+        from shoal.problems.simulation import SimulationProblem
+
+        assert isinstance(problem, SimulationProblem)
+        return acting_policy(champion, problem, self.run.id)
 
     def _no_model(self) -> ModelError:
         if self.champion is not None:
@@ -584,10 +646,10 @@ def search(
         Objects that are told the same, and of the run's begin and end: trackers such as
         ``shoal.trackers.MLflow()``, or what derives from `shoal.Callback`.
     settings
-        Those of `shoal.SearchSettings`, by name; docs/reference.md explains each. The preset is the
-        data's unless it is among them. ``objective`` and ``metric`` may be what `shoal.objective`
-        and `shoal.row_loss` make, and ``decoder`` what `shoal.decoder` makes, at the top level of a
-        file.
+        Those of `shoal.SearchSettings`, by name; docs/reference/settings.md explains each. The
+        preset is the data's unless it is among them. ``objective`` and ``metric`` may be what
+        `shoal.objective` and `shoal.row_loss` make, and ``decoder`` what `shoal.decoder` makes, at
+        the top level of a file.
 
     Returns
     -------

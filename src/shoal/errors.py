@@ -139,7 +139,8 @@ class SettingsError(ShoalError):
     has, or a loss that does not fit the target. `shoal.train` also raises it when no particle ever
     had a finite loss, which is settings' doing.
 
-    What to do: choose one of the values that the message lists; docs/reference.md has them all.
+    What to do: choose one of the values that the message lists. docs/reference/settings.md
+    has them all.
     """
 
 
@@ -149,7 +150,8 @@ class GenomeError(ShoalError):
     Raised by `shoal.Genome`, `shoal.named_genome` and bounds of a search: a gene out of its range,
     more informants than other particles, a name that no genome has, bounds that exclude each other.
 
-    What to do: correct the gene that the message names; docs/reference.md has every gene's range.
+    What to do: correct the gene that the message names. docs/reference/genes.md has every
+    gene's range.
     """
 
 
@@ -202,7 +204,8 @@ class ExecutorError(ShoalError):
     Raised when Ray is asked for and not installed, when nothing answers at its address, when its
     nodes have another version of Shoal, or when a connection is lost in the middle of a run.
 
-    What to do: mend the cluster (docs/scaling.md) and resume the run. Nothing recorded is lost.
+    What to do: mend the cluster (docs/how-to/cluster.md) and resume the run. Nothing
+    recorded is lost.
     """
 
 

@@ -199,7 +199,7 @@ class SwarmSearchRegressor(RegressorMixin, _SwarmSearchEstimator):  # type: igno
         The search ends after this number of trainings; those that confirm its champion come on
         top. None: after its generations.
     metric
-        What is selected on, by a name of docs/reference.md. None: the accuracy.
+        What is selected on, by a name of docs/reference/settings.md. None: the accuracy.
     settings
         Others of `shoal.SearchSettings` by name, such as ``{"population": 6, "iterations": 500}``.
     store

@@ -201,7 +201,7 @@ def test_another_address_asks_who_is_there_and_gives_a_link_for_each_role(store:
 
     assert process.returncode == 0
     assert "Anybody on the way can read plain HTTP" in errors
-    assert "Before the internet belongs a proxy: docs/operations.md" in errors
+    assert "Before the internet belongs a proxy: docs/how-to/service.md" in errors
 
 
 def test_https_with_a_certificate_and_accounts(store: Path, tmp_path: Path) -> None:

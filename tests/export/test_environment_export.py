@@ -12,8 +12,9 @@ import pytest
 
 pytest.importorskip("gymnasium", reason="the extra shoal[gym] is not installed")
 
+from shoal.analysis.acting_policy import acting_weights, policy_model
 from shoal.analysis.play import play_policy
-from shoal.export.policy_files import acting_weights, policy_model, policy_programs
+from shoal.export.policy_files import policy_programs
 from shoal.inference.policy import Choice, ExportedPolicy, PolicyError, load_policy
 from shoal.nn.network import Network
 from shoal.numerics.philox import Purpose

@@ -15,7 +15,6 @@ import shoal
 from shoal.analysis.best_model import champion_of
 from shoal.analysis.play import play_policy
 from shoal.errors import CodeChangedError, ModelError
-from shoal.export import export_run
 from shoal.inference.policy import PolicyError, load_policy
 from shoal.problems.registry import find_simulation
 from shoal.store import open_store
@@ -43,10 +42,21 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Any, Any]:
     folder = tmp_path_factory.mktemp("policy")
     own_file = folder / "thermostat.py"
     own_file.write_bytes((TESTS / "support" / "thermostat.py").read_bytes())
-    shoal.search(find_simulation(f"{own_file}:thermostat"), store=folder / "shoal.db", **SMALL)
+    thermostat = find_simulation(f"{own_file}:thermostat")
+    result = shoal.search(thermostat, store=folder / "shoal.db", **SMALL)
+    assert result.export(folder / "export") == folder / "export"
+
+    # What the result has at hand is what the export holds.
+    read = shoal.load_policy(folder / "export")
+    assert (read.weights == result.policy.weights).all()
+    assert read.act([0.5]) == result.policy.act([0.5])
     with open_store(folder / "shoal.db") as store:
-        export_run(store, 1, folder / "export")
         return folder / "export", *champion_of(store, 1)
+
+
+def test_a_folder_without_a_policy_is_refused_in_words(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="holds no policy"):
+        shoal.load_policy(tmp_path)
 
 
 def test_it_answers_as_the_acting_network_without_shoal(exported: tuple[Path, Any, Any]) -> None:

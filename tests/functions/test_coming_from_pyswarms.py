@@ -13,7 +13,7 @@ import pytest
 import shoal
 from support.locations import ROOT
 
-PAGE = (ROOT / "docs" / "coming-from-pyswarms.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "how-to" / "from-pyswarms.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```python\n# ([\w.]+)\n(.*?)```", PAGE, re.DOTALL)
 
 

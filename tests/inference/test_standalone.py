@@ -7,10 +7,12 @@ import csv
 import json
 import math
 import shutil
+import signal
 import subprocess
 import sys
 from itertools import islice, pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -392,3 +394,64 @@ def test_a_model_of_one_feature_predicts_a_table_of_one_column(tmp_path: Path) -
         predict(folder, columns).values.tolist()
         == predict(folder, {"w": table["w"].tolist()}).values.tolist()
     )
+
+
+_KILLED_WHILE_WRITING = """
+import os, signal, sys
+import predict
+
+def kill(handle):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+predict.os.fsync = kill
+predict.main([*sys.argv[1:]])
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
+def test_what_a_killed_run_leaves_is_cleared_by_the_next(tmp_path: Path) -> None:
+    folder, out = tmp_path / "model", tmp_path / "out[1].csv"
+    new = tmp_path / "new.csv"
+    frame().drop(columns="y").to_csv(new, index=False)
+    export(folder, load_dataset(frame(), "y"))
+    shutil.copy(SOURCE, folder / "predict.py")
+
+    command = [sys.executable, "-c", _KILLED_WHILE_WRITING, str(new), "--out", str(out)]
+    killed = subprocess.run(command, cwd=folder, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    (left,) = tmp_path.glob("*.part")
+    assert left.read_text().startswith("row,prediction\n2,") and not out.exists()
+    left_text = left.read_text()
+    # Of an earlier version, and what is none of ours.
+    (tmp_path / ".out[1].csv.4711.part").touch()
+    (tmp_path / ".other.csv.4711.part").touch()
+
+    # What another process is writing is locked, and stays.
+    used = tmp_path / ".out[1].csv.0a0b0c0d.part"
+    with used.open("w") as file:
+        if standalone.fcntl is not None:
+            standalone.fcntl.flock(file, standalone.fcntl.LOCK_EX)
+        assert main([str(new), "--out", str(out), "--model", str(folder)]) == 0
+    assert out.read_text() == left_text
+    assert {path.name for path in tmp_path.glob(".*")} == {used.name, ".other.csv.4711.part"}
+
+
+def test_a_file_that_is_taken_for_abandoned_is_begun_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if standalone.fcntl is None:
+        pytest.skip("there are no such locks on Windows")
+    lock = standalone.fcntl.flock
+    removed = []
+
+    def remove_first(file: Any, flags: int) -> None:
+        if not removed:
+            removed.extend(tmp_path.glob(".*.part"))
+            removed[0].unlink()
+        lock(file, flags)
+
+    monkeypatch.setattr(standalone.fcntl, "flock", remove_first)
+    out = tmp_path / "out.csv"
+    standalone.write_predictions(out, standalone.Prediction(np.array([1.5, 2.5])))
+    assert out.read_text() == "row,prediction\n2,1.5\n3,2.5\n"
+    assert len(removed) == 1 and [*tmp_path.iterdir()] == [out]

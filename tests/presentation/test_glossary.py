@@ -1,4 +1,4 @@
-"""The words: each once, found from what pages show, and the same in docs/glossary.md."""
+"""The words: each once, found from what pages show, and the same in docs/concepts/glossary.md."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def test_the_document_says_what_the_pages_say() -> None:
-    document = (ROOT / "docs" / "glossary.md").read_text("utf-8")
+    document = (ROOT / "docs" / "concepts" / "glossary.md").read_text("utf-8")
     assert document == as_markdown(), "write it anew: `make glossary`"
 
 

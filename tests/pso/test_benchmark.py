@@ -16,7 +16,7 @@ from shoal.cli.tables import bench_table
 from shoal.pso.benchmark import Benchmark, Measurement, Shape, benchmark
 from shoal.pso.engines import kernels
 
-REFERENCE = (Path(__file__).parents[2] / "docs" / "reference.md").read_text()
+REFERENCE = (Path(__file__).parents[2] / "docs" / "reference" / "output.md").read_text()
 
 
 @pytest.fixture(scope="module")

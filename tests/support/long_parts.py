@@ -50,7 +50,9 @@ PARTS = {
     "lives": Part("random lives of runs against a model, on both databases", workers=2),
     "published": Part("the rows of published results"),
     "estimators": Part("the checks of scikit-learn on estimators that are a whole search"),
+    "notebooks": Part("the notebooks of examples/ as they are"),
     "pages": Part("every page on a telephone, in the dark theme"),
+    "packages": Part("wheel and archive: built, checked, installed without a compiler, and run"),
     "properties": Part(
         "every property test with new examples, 40 times",
         workers=2,

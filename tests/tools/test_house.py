@@ -404,13 +404,13 @@ class _Hidden:
 def test_markdown_of_readme_and_docs(build, tmp_path):
     house = build({})
     (tmp_path / "docs" / "decisions").mkdir(parents=True)
-    (tmp_path / "README.md").write_text("x" * 120 + "\n" + "x" * 121 + "\n")
+    (tmp_path / "README.md").write_text("x" * 100 + "\n" + "x" * 101 + "\n")
     (tmp_path / "docs" / "decisions" / "1.md").write_text("short\n" + "x" * 200)
     (tmp_path / "OTHER.md").write_text("x" * 200)
     figures = _figures(house)
 
     assert figures["lines of Markdown"] == 4
-    assert figures["Markdown lines over 120 columns"] == 2
+    assert figures["Markdown lines over 100 columns"] == 2
 
 
 def test_an_empty_package_has_no_density(build):

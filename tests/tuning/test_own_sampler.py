@@ -324,7 +324,7 @@ def test_a_sampler_that_fails_is_answered_and_nothing_is_written(
 def test_the_documented_sampler_keeps_the_contract(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    reference = (Path(__file__).parents[2] / "docs" / "reference.md").read_text()
+    reference = (Path(__file__).parents[2] / "docs" / "reference" / "settings.md").read_text()
     blocks = re.findall(r"```python\n(.*?)```", reference, re.DOTALL)
     (module,) = [block for block in blocks if block.startswith("# my_samplers.py")]
     (tests,) = [block for block in blocks if "class TestWide(SamplerContract)" in block]

@@ -20,7 +20,7 @@ _LEAST_TRAININGS = 10
 _MOST_TRAININGS = 50_000
 
 # Multiply-adds by second and core where nothing was recorded. For the CPU engine: from an old
-# laptop to a server (docs/performance.md). For the reference: what NumPy makes of them.
+# laptop to a server (docs/reports/performance.md). For the reference: what NumPy makes of them.
 _GUESSED_SPEED = {"cpu": (5e9, 6e10), "reference": (5e8, 1e10)}
 # The share of their longest that trainings with a patience last.
 _GUESSED_SHARE = (0.3, 1.0)

@@ -228,7 +228,7 @@ def _address_text(host: str, port: int, access: ServerAccess) -> str:
     if host not in LOOPBACK:
         print(
             "This address is for a network that you trust. "
-            "Before the internet belongs a proxy: docs/operations.md has one.",
+            "Before the internet belongs a proxy: docs/how-to/service.md has one.",
             file=sys.stderr,
         )
     if host not in LOOPBACK and not access.certificate:

@@ -249,7 +249,7 @@ def _scores_table(rows: Sequence[ScoreRow], run: RunView) -> Table:
 
 
 def run_row(run: RunView) -> dict[str, Any]:
-    """One run in `shoal runs --json`, and after a command. docs/reference.md lists the keys."""
+    """One run in `shoal runs --json`, and after a command; its keys: docs/reference/output.md."""
     row = {
         "run": run.id,
         "name": run.name,

@@ -25,7 +25,7 @@ import datetime
 import decimal
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -104,6 +104,36 @@ class Written:
 _AS_IT_IS = Written()
 
 
+@dataclass(frozen=True, eq=False)
+class FrameInParts:
+    """A DataFrame, some columns at a time: there is no room for all of them before they are small.
+
+    Attributes
+    ----------
+    columns
+        Of all columns, in order.
+    index
+        Of the rows. None of its names is a column's, but where there is one part.
+    parts
+        All columns, some in each part, in order.
+    attrs
+        Of the DataFrame.
+    """
+
+    columns: pd.Index
+    index: pd.Index
+    parts: Iterable[pd.DataFrame]
+    attrs: Mapping[Any, Any] = field(default_factory=dict)
+
+    @classmethod
+    def whole(cls, frame: pd.DataFrame) -> FrameInParts:
+        """All of a DataFrame at once."""
+        return cls(frame.columns, frame.index, [frame], frame.attrs)
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class CanonicalTable:
     """A table whose columns are known to be canonical (see `shoal.data.canonical`).
@@ -130,7 +160,7 @@ class CanonicalTable:
     left_out: tuple[str, ...] = ()
 
     @classmethod
-    def from_frame(cls, name: str, frame: pd.DataFrame) -> CanonicalTable:
+    def from_frame(cls, name: str, frame: pd.DataFrame | FrameInParts) -> CanonicalTable:
         """Convert a copy of any DataFrame; rows are numbered anew, from 0.
 
         An index with a name is a column, as it is in a file that the DataFrame is written to. One
@@ -149,13 +179,13 @@ class CanonicalTable:
             If a column has no usable name, a cell is neither text nor number, or the table is empty
             or too large. The message names row (the header is row 1) and column.
         """
-        columns = _columns_of_frame(name, frame)
+        columns = dict(_columns_of_frame(name, frame))
         texts = {column: cells for column, cells in columns.items() if isinstance(cells, list)}
         return cls._read(columns, NumberReader(texts))
 
     @classmethod
     def from_stored(
-        cls, name: str, frame: pd.DataFrame, written: Mapping[str, Written]
+        cls, name: str, frame: pd.DataFrame | FrameInParts, written: Mapping[str, Written]
     ) -> CanonicalTable:
         """Convert the DataFrame of a canonical table that was stored.
 
@@ -175,11 +205,8 @@ class CanonicalTable:
         DataError
             As in `from_frame`.
         """
-        columns = _columns_of_frame(name, frame)
-        series = {}
-        for column, cells in columns.items():
-            series[column] = _from_texts(cells) if isinstance(cells, list) else cells
-        return cls(pd.DataFrame(series, index=pd.RangeIndex(len(frame))), written)
+        series = dict(stored_columns(name, frame))
+        return cls(_frame_of(series), written)
 
     @classmethod
     def from_texts(cls, columns: Mapping[str, Sequence[str]]) -> CanonicalTable:
@@ -215,7 +242,7 @@ class CanonicalTable:
                 if is_numeric(series[column]):
                     points = _with_points(cells)
                     written[column] = replace(written[column], notation=points)
-        return cls(pd.DataFrame(series), written)
+        return cls(_frame_of(series), written)
 
     @property
     def frame(self) -> pd.DataFrame:
@@ -315,11 +342,28 @@ def to_data_error(name: str, error: TableError) -> DataError:
     return DataError(f"{name}: {error.problem}", expected=error.expected, remedy=error.remedy)
 
 
-def _columns_of_frame(name: str, frame: pd.DataFrame) -> dict[str, pd.Series | list[Any]]:
-    """The columns of a DataFrame, in canonical form or as lists of texts.
+def stored_columns(
+    name: str, frame: pd.DataFrame | FrameInParts
+) -> Iterator[tuple[str, pd.Series]]:
+    """The columns of `CanonicalTable.from_stored`, with their names, one after the other."""
+    for column, cells in _columns_of_frame(name, frame):
+        yield column, _from_texts(cells) if isinstance(cells, list) else cells
+
+
+def _frame_of(series: Mapping[str, pd.Series]) -> pd.DataFrame:
+    """Canonical columns as a DataFrame, which takes them as they are and no memory besides."""
+    return pd.DataFrame(series, copy=False)
+
+
+def _columns_of_frame(
+    name: str, frame: pd.DataFrame | FrameInParts
+) -> Iterator[tuple[str, pd.Series | list[Any]]]:
+    """The columns of a DataFrame with their names, in canonical form or as lists of texts.
 
     Errors are those of `CanonicalTable.from_frame`.
     """
+    if isinstance(frame, pd.DataFrame):
+        frame = FrameInParts.whole(frame)
     if isinstance(frame.columns, pd.MultiIndex):
         raise DataError(
             f"{name}: the columns have several levels.",
@@ -327,11 +371,9 @@ def _columns_of_frame(name: str, frame: pd.DataFrame) -> dict[str, pd.Series | l
             remedy="flatten the column index",
         )
 
-    labelled = [*_named_index(frame)]
-    # By position, as labels of a DataFrame may be of any type, or stand twice.
-    for position, label in enumerate(frame.columns):
-        labelled.append((str(label).strip(), frame.iloc[:, position]))
-    column_names = [column for column, _ in labelled]
+    index = [*_named_index(frame)]
+    column_names = [column for column, _ in index]
+    column_names += [str(label).strip() for label in frame.columns]
     if not column_names:
         raise DataError(
             f"{name}: the table is empty.",
@@ -351,14 +393,25 @@ def _columns_of_frame(name: str, frame: pd.DataFrame) -> dict[str, pd.Series | l
             remedy="take a random sample of the rows",
         )
 
-    return {column: _column_or_texts(cells, name, column) for column, cells in labelled}
+    for column, cells in index:
+        yield column, _column_or_texts(cells, name, column)
+    places = iter(column_names[len(index) :])
+    for part in frame.parts:
+        # By position, as labels of a DataFrame may be of any type, or stand twice.
+        for position in range(part.shape[1]):
+            column = next(places)
+            yield column, _column_or_texts(part.iloc[:, position], name, column)
+        # The next one takes its place.
+        del part
 
 
-def _named_index(frame: pd.DataFrame) -> Iterator[tuple[str, pd.Series]]:
+def _named_index(frame: FrameInParts) -> Iterator[tuple[str, pd.Series]]:
     """The levels of the frame's index that have names, with their cells."""
     for level, label in enumerate(frame.index.names):
         cells = frame.index.get_level_values(level).to_series(index=frame.index)
-        is_a_column_besides = label in frame.columns and cells.equals(frame[label])
+        is_a_column_besides = label in frame.columns and any(
+            cells.equals(part[label]) for part in frame.parts
+        )
         if label is not None and not is_a_column_besides:
             yield str(label).strip(), cells
 

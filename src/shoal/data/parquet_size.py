@@ -1,4 +1,4 @@
-"""How large a Parquet table becomes when it is decoded, found out before it is.
+"""Parquet tables in little memory: their size found out before, and some columns at a time.
 
 A few kilobytes of dictionaries and repetitions decode to many gigabytes. The file's metadata says
 how many cells there are, and how large their pages are; only decoding says how long their texts
@@ -7,9 +7,12 @@ are. Texts are therefore decoded in batches, as dictionaries, which stay small.
 
 from __future__ import annotations
 
-import io
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, BinaryIO
 
+import pandas as pd
+
+from shoal.data.canonical import FrameInParts
 from shoal.errors import DataError
 
 # A number's bytes in memory, and a text's besides its characters.
@@ -19,17 +22,20 @@ _BATCH_ROWS = 65_536
 # the chunk. They are never read as a dictionary, so their batches are limited, in bytes.
 _SHARED_BEGINNINGS = "DELTA_BYTE_ARRAY"
 _LARGEST_BATCH = 64 * 2**20
+# Cells that are read at once, of whole columns; and how often a file's schema is read for it.
+_PART_CELLS = 1_000_000
+_MOST_PARTS = 32
 
 
-def check_decoded_size(name: str, content: bytes, most: int) -> None:
+def check_decoded_size(name: str, file: BinaryIO, most: int) -> None:
     """Refuse a Parquet file that decodes to more than so many bytes.
 
     Parameters
     ----------
     name
         The file's name, for messages.
-    content
-        The whole file. Damaged ones raise what pyarrow raises.
+    file
+        The file. Damaged ones raise what pyarrow raises.
     most
         How many bytes the decoded table may take: 8 a cell, and its texts.
 
@@ -40,7 +46,7 @@ def check_decoded_size(name: str, content: bytes, most: int) -> None:
     """
     from pyarrow import parquet  # type: ignore[import-untyped, unused-ignore]
 
-    metadata = parquet.read_metadata(io.BytesIO(content))
+    metadata = parquet.read_metadata(file)
     columns = [metadata.schema.column(position) for position in range(metadata.num_columns)]
     for column in columns:
         if column.max_repetition_level > 0:
@@ -69,11 +75,58 @@ def check_decoded_size(name: str, content: bytes, most: int) -> None:
     paths = [columns[position].path for position in texts]
     dictionaries = set(paths) - {chunk.path_in_schema for chunk in shared}
 
-    file = parquet.ParquetFile(io.BytesIO(content), read_dictionary=sorted(dictionaries))
-    for batch in file.iter_batches(rows, columns=paths, use_threads=False):
+    texts_of_file = parquet.ParquetFile(file, read_dictionary=sorted(dictionaries))
+    for batch in texts_of_file.iter_batches(rows, columns=paths, use_threads=False):
         decoded += sum(map(_text_bytes, batch.columns))
         if decoded > most:
             raise too_large(name, most)
+
+
+def read_in_parts(file: BinaryIO) -> FrameInParts:
+    """A Parquet file as a DataFrame, some columns at a time, as ``pandas.read_parquet`` reads it.
+
+    Errors are those of pyarrow and pandas, and most come when the parts are read.
+
+    Parameters
+    ----------
+    file
+        The file, which stays open until the parts are read.
+    """
+    from pyarrow import parquet
+
+    schema = parquet.read_schema(file)
+    empty = schema.empty_table().to_pandas()
+    stored_index = (schema.pandas_metadata or {}).get("index_columns", [])
+    fields = [name for name in schema.names if name not in stored_index]
+
+    rows = max(1, parquet.read_metadata(file).num_rows)
+    at_once = max(1, _PART_CELLS // rows, len(fields) // _MOST_PARTS)
+    is_usual = len(set(fields)) == len(empty.columns) and empty.columns.isin(fields).all()
+    has_both = any(name in empty.columns for name in empty.index.names)
+    if at_once >= len(fields) or not is_usual or has_both:
+        return FrameInParts.whole(pd.read_parquet(file, engine="pyarrow"))
+
+    none = pd.read_parquet(file, engine="pyarrow", columns=[])
+    parts = _parts(file, fields, at_once)
+    return FrameInParts(empty.columns, none.index, parts, none.attrs)
+
+
+def _parts(file: BinaryIO, fields: Sequence[str], at_once: int) -> Iterator[pd.DataFrame]:
+    """Some columns of a Parquet file after the others."""
+    for start in range(0, len(fields), at_once):
+        # No name keeps a part while the next one is read.
+        yield _part(file, [*fields[start : start + at_once]])
+
+
+def _part(file: BinaryIO, fields: list[str]) -> pd.DataFrame:
+    import pyarrow  # type: ignore[import-untyped, unused-ignore]
+
+    part = pd.read_parquet(file, engine="pyarrow", columns=fields)
+    if part.shape[1] != len(fields):
+        raise ValueError("its columns are not those of its schema")
+    # What was read before it became a DataFrame.
+    pyarrow.default_memory_pool().release_unused()
+    return part
 
 
 def too_large(name: str, most: int) -> DataError:

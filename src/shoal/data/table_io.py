@@ -14,19 +14,21 @@ from dataclasses import replace
 from functools import partial
 from importlib import resources
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
 import pandas as pd
 
 from shoal.data.canonical import (
     CanonicalTable,
+    FrameInParts,
     Written,
     as_canonical,
     is_numeric,
+    stored_columns,
     to_data_error,
 )
 from shoal.data.other_tables import Table, to_frame
-from shoal.data.parquet_size import CELL_BYTES, check_decoded_size, too_large
+from shoal.data.parquet_size import CELL_BYTES, check_decoded_size, read_in_parts, too_large
 from shoal.errors import DataError
 from shoal.inference.standalone import (
     MAX_BYTES,
@@ -41,6 +43,8 @@ from shoal.inference.standalone import (
 )
 
 _log = logging.getLogger(__name__)
+
+_T = TypeVar("_T")
 
 BUNDLED = {"concrete": "compressive_strength"}
 """Bundled tables and their targets."""
@@ -94,9 +98,9 @@ def read_table(data: str | os.PathLike[str] | Table) -> tuple[str, CanonicalTabl
             return "table", CanonicalTable.from_frame("table", frame)
 
     with _opened(data) as (file_name, file):
-        content = file.read()
+        table = _table_from_file(file_name, file, MAX_DECODED_BYTES)
     # The suffix says the format, and is no part of what people call the table.
-    return Path(file_name).stem, table_from_bytes(file_name, content)
+    return Path(file_name).stem, table
 
 
 @contextmanager
@@ -153,24 +157,35 @@ def table_from_bytes(
     """
     if len(content) > MAX_BYTES:
         raise _too_large(name)
+    return _table_from_file(name, io.BytesIO(content), most_bytes)
 
-    if _is_parquet(name, content):
-        _log.debug("reading %r (%d bytes) as Parquet", name, len(content))
+
+def _table_from_file(name: str, file: BinaryIO, most_bytes: int) -> CanonicalTable:
+    """Read a file of at most `MAX_BYTES`."""
+    size = file.seek(0, io.SEEK_END)
+    if _is_parquet(name, file):
+        _log.debug("reading %r (%d bytes) as Parquet", name, size)
         convert = partial(CanonicalTable.from_frame, name)
-        return _read_parquet(name, content, convert, most_bytes)
+        return _read_parquet(name, file, convert, most_bytes)
 
-    _log.debug("reading %r (%d bytes) as CSV", name, len(content))
-    columns = _parse(name, io.BytesIO(content))
-    cells = sum(map(len, columns.values()))
-    if CELL_BYTES * cells + len(content) > most_bytes:
-        raise too_large(name, most_bytes)
+    _log.debug("reading %r (%d bytes) as CSV", name, size)
+    columns = _parse(name, file)
+    _check_size(name, columns, size, most_bytes)
     return CanonicalTable.from_texts(columns)
 
 
-def _is_parquet(name: str, content: bytes) -> bool:
+def _check_size(name: str, columns: TextTable, size: int, most_bytes: int) -> None:
+    """Refuse a CSV file of ``size`` bytes whose cells take too much memory."""
+    cells = sum(map(len, columns.values()))
+    if CELL_BYTES * cells + size > most_bytes:
+        raise too_large(name, most_bytes)
+
+
+def _is_parquet(name: str, file: BinaryIO) -> bool:
     # An upload may come under any name, so that the first bytes count, too.
-    named_parquet = Path(name).suffix.lower() in _PARQUET_SUFFIXES
-    return named_parquet or content.startswith(_PARQUET_MAGIC)
+    file.seek(0)
+    begins_so = file.read(len(_PARQUET_MAGIC)) == _PARQUET_MAGIC
+    return begins_so or Path(name).suffix.lower() in _PARQUET_SUFFIXES
 
 
 def _parse(name: str, file: BinaryIO) -> TextTable:
@@ -237,10 +252,10 @@ def from_parquet(content: bytes) -> CanonicalTable:
     DataError
         If the bytes are damaged.
     """
-    return _read_parquet("stored table", content, _from_stored)
+    return _read_parquet("stored table", io.BytesIO(content), _from_stored)
 
 
-def _from_stored(frame: pd.DataFrame) -> CanonicalTable:
+def _from_stored(frame: FrameInParts) -> CanonicalTable:
     written = {}
     for column, values in frame.attrs.get(_WRITTEN, {}).items():
         written[column] = Written.from_dict(values)
@@ -264,11 +279,9 @@ def read_cells(data: str | os.PathLike[str]) -> Mapping[str, Cells]:
         As in `read_table`.
     """
     with _opened(data) as (name, file):
-        if not _is_parquet(name, file.read(len(_PARQUET_MAGIC))):
-            return _parse(name, file)
-        file.seek(0)
-        content = file.read()
-    return _parquet_cells(name, content)
+        if _is_parquet(name, file):
+            return _parquet_cells(name, file, MAX_DECODED_BYTES)
+        return _parse(name, file)
 
 
 def cells_from_bytes(
@@ -280,21 +293,19 @@ def cells_from_bytes(
     """
     if len(content) > MAX_BYTES:
         raise _too_large(name)
-    if _is_parquet(name, content):
-        return _parquet_cells(name, content, most_bytes)
-    columns = _parse(name, io.BytesIO(content))
-    cells = sum(map(len, columns.values()))
-    if CELL_BYTES * cells + len(content) > most_bytes:
-        raise too_large(name, most_bytes)
+    file = io.BytesIO(content)
+    if _is_parquet(name, file):
+        return _parquet_cells(name, file, most_bytes)
+    columns = _parse(name, file)
+    _check_size(name, columns, len(content), most_bytes)
     return columns
 
 
-def _parquet_cells(
-    name: str, content: bytes, most_bytes: int = MAX_DECODED_BYTES
-) -> Mapping[str, Cells]:
-    convert = partial(CanonicalTable.from_stored, name, written={})
-    table = _read_parquet(name, content, convert, most_bytes)
-    return {column: cells_of_series(table[column]) for column in table.columns}
+def _parquet_cells(name: str, file: BinaryIO, most_bytes: int) -> Mapping[str, Cells]:
+    def convert(frame: FrameInParts) -> Mapping[str, Cells]:
+        return {column: cells_of_series(cells) for column, cells in stored_columns(name, frame)}
+
+    return _read_parquet(name, file, convert, most_bytes)
 
 
 def cells_of_series(series: pd.Series) -> Cells:
@@ -322,26 +333,25 @@ def _unreadable(path: Path, error: Exception) -> DataError:
 
 def _read_parquet(
     name: str,
-    content: bytes,
-    convert: Callable[[pd.DataFrame], CanonicalTable],
+    file: BinaryIO,
+    convert: Callable[[FrameInParts], _T],
     most_bytes: int | None = None,
-) -> CanonicalTable:
+) -> _T:
     """Read a Parquet file; None: it is one of ours, however large it becomes."""
     # Imported here, since it takes long to load and most tables are CSV.
-    import pyarrow  # type: ignore[import-untyped, unused-ignore]
     from pyarrow import parquet  # type: ignore[import-untyped, unused-ignore]
 
     # The size is read first: a small file may unpack to more than memory holds.
     try:
-        metadata = parquet.read_metadata(io.BytesIO(content))
+        metadata = parquet.read_metadata(file)
         rows = metadata.num_rows
         columns = metadata.num_columns
         fits = rows <= MAX_ROWS and columns <= MAX_COLUMNS and rows * columns <= MAX_PARQUET_CELLS
         frame = None
         if fits and most_bytes is not None:
-            check_decoded_size(name, content, most_bytes)
+            check_decoded_size(name, file, most_bytes)
         if fits:
-            frame = pd.read_parquet(io.BytesIO(content), engine="pyarrow")
+            frame = read_in_parts(file)
     except DataError:
         raise
     except MemoryError as error:
@@ -359,10 +369,14 @@ def _read_parquet(
             expected=limits,
             remedy="take a sample of it",
         )
-    # A text that is no UTF-8 shows when it is read.
+    # Here most of it is read.
     try:
         return convert(frame)
-    except (pyarrow.ArrowException, UnicodeError) as error:
+    except DataError:
+        raise
+    except MemoryError as error:
+        raise not_enough_memory(name) from error
+    except Exception as error:
         raise _damaged_parquet(name, error) from error
 
 

@@ -353,6 +353,6 @@ def _reported(name: str) -> Iterator[None]:
         reason = (str(error).strip() or "no reason is given").partition("\n")[0].rstrip(".")
         raise ExecutorError(
             f"executor={name!r} cannot be used: {type(error).__name__}: {reason}.",
-            expected="a pool that answers, as docs/scaling.md describes it",
+            expected="a pool that answers, as docs/how-to/cluster.md describes it",
             remedy=f"start it, or correct its address or options, {_AGAIN}",
         ) from error

@@ -248,7 +248,7 @@ def _reported(trouble: str) -> Iterator[None]:
             f"Ray {trouble}: {type(error).__name__}: {str(error).rstrip('.')}.",
             expected="the cluster's token, the same Python and Ray, and a node of the cluster on"
             " this machine",
-            remedy=f"see docs/scaling.md, {_AGAIN}",
+            remedy=f"see docs/how-to/cluster.md, {_AGAIN}",
         ) from error
 
 

@@ -340,7 +340,8 @@ def _card_contents(champion: Champion, problem: TableProblem) -> dict[str, bytes
 
 def _policy_contents(run: RunView, champion: Champion, problem: Problem) -> dict[str, bytes]:
     # Imported here: most exports are of tables, and the compiler of simulations is heavy.
-    from shoal.export.policy_files import acting_weights, policy_model, policy_programs
+    from shoal.analysis.acting_policy import acting_weights, policy_model
+    from shoal.export.policy_files import policy_programs
     from shoal.problems.simulation import SimulationProblem
 
     assert isinstance(problem, SimulationProblem)

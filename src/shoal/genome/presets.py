@@ -68,10 +68,12 @@ _NAMED: dict[str, dict[str, Any]] = {
         "social_weight": 0.5 + math.log(2),
         "informant_strategy": "rewired",
     },
-    # The best informed swarm of docs/quality.md: a local best of five informants, and weaker pulls.
+    # The best informed swarm of docs/reports/tuning.md: a local best of five informants, and
+    # weaker pulls.
     "local": _LOCAL,
     # Cheng and Jin, "A Competitive Swarm Optimizer for Large Scale Optimization", 2015. They take
-    # 100 particles and more; at equal cost 48 did better on every network of docs/quality.md.
+    # 100 particles and more; at equal cost 48 did better on every network of
+    # docs/reports/tuning.md.
     "competitive": _COMPETITIVE,
     # Particles hold one wide hidden layer, and the output layer is solved: variants are in
     # benchmarks/readout.py.

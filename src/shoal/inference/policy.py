@@ -348,9 +348,20 @@ def load_policy(folder: str | os.PathLike[str] = ".") -> ExportedPolicy:
         if about.get("kind") != "policy" or about.get("format") not in FORMATS:
             raise PolicyError(f"model.json is no policy of a known format. {_EXPECTED}")
         weights = network.read_weights(place, about)[0]
-        inputs, actions = _ends(about)
+        return read_policy(about, weights)
     except ValueError as error:
         raise PolicyError(f"{place} holds no policy: {error}") from None
+
+
+def read_policy(about: dict[str, Any], weights: NDArray[np.float32]) -> ExportedPolicy:
+    """The policy of these weights (D,), as ``about`` of model.json says.
+
+    Raises
+    ------
+    PolicyError
+        The environment that ``about`` names does not fit the network.
+    """
+    inputs, actions = _ends(about)
     return ExportedPolicy(about, weights, inputs, actions)
 
 

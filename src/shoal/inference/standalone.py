@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import csv
 import datetime
+import glob
 import hashlib
 import io
 import json
@@ -26,6 +27,7 @@ import sys
 import zipfile
 from collections import Counter
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import chain, islice, pairwise
 from pathlib import Path
@@ -33,6 +35,11 @@ from typing import IO, Any, BinaryIO, ClassVar, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+try:
+    import fcntl
+except ImportError:  # pragma: no cover  Windows
+    fcntl = None  # type: ignore[assignment]
 
 MAX_BYTES = 256 * 2**20
 MAX_COLUMNS = 10_000
@@ -3051,20 +3058,60 @@ def write_predictions(
         If the file cannot be written.
     """
     target = Path(path)
-    # In the same folder, as only there it can be renamed in one step.
-    part = target.with_name(f".{target.name}.{os.getpid()}.part")
+    _remove_abandoned(target)
+    part, file = _new_part(target)
     try:
-        # On the disk before it gets its name: a crash leaves the whole file or none.
-        with part.open("x", newline="", encoding="utf-8") as file:
+        with file:
             lines = prediction_lines(prediction, proba=proba, kept=kept)
             csv.writer(file, lineterminator="\n").writerows(lines)
+            # On the disk before it gets its name: a crash leaves the whole file or none.
             file.flush()
             os.fsync(file.fileno())
-
-        part.replace(target)
+            if fcntl is not None:
+                part.replace(target)
+        # Windows renames no file that is open.
+        if fcntl is None:  # pragma: no cover
+            part.replace(target)
     except BaseException:
         part.unlink(missing_ok=True)
         raise
+
+
+# The end of the name of a file in the making.
+_PART = ".part"
+
+
+def _remove_abandoned(target: Path) -> None:
+    """Remove what processes that were killed have left of a file.
+
+    A file in the making is locked, by a lock that ends with its process. Windows removes no file
+    that is open.
+    """
+    for part in target.parent.glob(f".{glob.escape(target.name)}.*{_PART}"):
+        with suppress(OSError), part.open("r+b") as file:
+            # Where there are no locks, nobody knows whether it is in use.
+            if fcntl is not None:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                part.unlink()
+        if fcntl is None:  # pragma: no cover
+            with suppress(OSError):
+                part.unlink()
+
+
+def _new_part(target: Path) -> tuple[Path, IO[str]]:
+    """A file in the making, open and locked, and its path."""
+    while True:
+        # In the same folder, as only there it can be renamed in one step.
+        part = target.with_name(f".{target.name}.{os.urandom(4).hex()}{_PART}")
+        file = part.open("x", newline="", encoding="utf-8")
+        if fcntl is not None:
+            # Not all disks have locks.
+            with suppress(OSError):
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # Somebody may have taken it for abandoned before it was locked.
+        if part.exists():
+            return part, file
+        file.close()
 
 
 def kept_columns(columns: Mapping[str, Cells], names: str) -> dict[str, Cells]:

@@ -32,7 +32,7 @@ from shoal.tuning.search import Search
 if TYPE_CHECKING:
     from shoal.problems.registry import Subject
 
-# Multiply-adds a second that no core makes; docs/performance.md measures a tenth of it.
+# Multiply-adds a second that no core makes; docs/reports/performance.md measures a tenth of it.
 FASTEST = 1e12
 
 # Of a first generation, to estimate its work.

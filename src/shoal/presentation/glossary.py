@@ -1,12 +1,13 @@
 """What the words mean that pages, reports and documents use: one entry a word.
 
-Pages explain a label by `explanation`. docs/glossary.md is `as_markdown` to the letter, which a
-test checks; the page Help lists the same.
+Pages explain a label by `explanation`. docs/concepts/glossary.md is `as_markdown` to the
+letter, which a test checks; the page Help lists the same.
 """
 
 from __future__ import annotations
 
 import re
+import textwrap
 from dataclasses import dataclass
 from functools import cache
 
@@ -473,9 +474,11 @@ def as_markdown() -> str:
         "",
     ]
     for section in SECTIONS:
-        lines += [f"## {section.title}", "", "| word | meaning |", "|---|---|"]
+        lines += [f"## {section.title}", ""]
         for entry in section.entries:
-            meaning = entry.meaning.replace("|", "\\|")
-            lines.append(f"| {entry.word} | {meaning} |")
+            text = f"- **{entry.word}**: {entry.meaning}"
+            lines += textwrap.wrap(
+                text, 100, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
+            )
         lines.append("")
     return "\n".join(lines)

@@ -2,7 +2,7 @@
 
 Settings name them. What a user types is pinned first (`pinned`): a reference gets an absolute path
 and the hash of its file. From then on the hash decides whether the file is executed (`find_named`),
-in every process and whenever a run is resumed. See docs/own-code.md.
+in every process and whenever a run is resumed. See docs/reference/own-code.md.
 """
 
 from __future__ import annotations

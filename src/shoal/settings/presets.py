@@ -98,7 +98,7 @@ MODERN = Preset(
         "incumbent": True,
         "final_factor": 4,
         "extra_genes": ("update_rule", "initialisation", "readout", "ridge"),
-        # The best on tables first (docs/quality.md).
+        # The best on tables first (docs/reports/tuning.md).
         "start": ("solved_fine", "solved", "competitive"),
     },
     choices={"attractor": ("best",), "activation": ("relu", "tanh")},

@@ -142,7 +142,7 @@ def describe_sampler(sampler: object) -> tuple[str, dict[str, Any]]:
         raise SettingsError(
             f"sampler={sampler!r} is no sampler.",
             expected="a name, or a class or an object that derives from shoal.Sampler",
-            remedy="docs/reference.md shows how to write a sampler",
+            remedy="docs/reference/settings.md shows how to write a sampler",
         )
 
     path = _import_path(sampler_class)

@@ -62,8 +62,8 @@ _OF_MACHINES = ("deadline", "executor", "workers")
 class SearchSettings(BaseModel):
     """Everything that a search depends on besides its data. Frozen; unknown names are refused.
 
-    Each setting has a comment above it. docs/reference.md describes them for users, with the
-    defaults of both presets; the defaults here are those that no preset changes.
+    docs/reference/settings.md describes them for users, with the defaults of the presets. The
+    defaults here are those that no preset changes.
 
     Budgets: ``generations`` always; ``evaluations`` and ``max_seconds`` end a search earlier when
     given. A training ends after ``iterations``, after ``training_seconds`` (new work is then not
@@ -368,8 +368,8 @@ class SearchSettings(BaseModel):
             problems = [_problem(item, cls.model_fields) for item in error.errors()]
             raise SettingsError(
                 "; ".join(dict.fromkeys(problems)) + ".",
-                remedy="correct what is named; `shoal run --help` and docs/reference.md list "
-                "the settings",
+                remedy="correct what is named; `shoal run --help` and docs/reference/settings.md "
+                "list the settings",
             ) from None
 
     def to_dict(self) -> dict[str, Any]:

@@ -81,6 +81,6 @@ def _imported(path: str) -> type[Sampler]:
         raise SettingsError(
             f"{path!r} is no sampler.",
             expected="a class that derives from shoal.Sampler",
-            remedy="docs/reference.md shows how to write a sampler",
+            remedy="docs/reference/settings.md shows how to write a sampler",
         )
     return value

@@ -1,0 +1,107 @@
+"""The parts of the reference that the code writes: commands, settings, genes, public names.
+
+Sphinx calls `setup`. Before it reads the pages, `write_pages` writes Markdown into
+docs/reference/generated/, which the pages of docs/reference/ include.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import typer
+import typer.cli
+import typer.main
+
+from shoal.cli.command_group import GROUPS
+from shoal.cli.main import app
+from shoal.genome.genes import CATEGORICAL_GENES, NUMERIC_GENES
+from shoal.settings.presets import PRESETS
+from shoal.settings.search_settings import SearchSettings
+
+FOLDER = Path(__file__).resolve().parents[1] / "reference" / "generated"
+
+
+def setup(sphinx: Any) -> dict[str, Any]:
+    """Have Sphinx write the pages before it looks for them."""
+    sphinx.connect("builder-inited", lambda _: write_pages(FOLDER))
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
+
+
+def write_pages(folder: Path) -> None:
+    """Write all generated pages, those alone that have changed.
+
+    Parameters
+    ----------
+    folder
+        Where to; it is made.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in pages().items():
+        path = folder / name
+        if not path.is_file() or path.read_text(encoding="utf-8") != text:
+            path.write_text(text, encoding="utf-8")
+
+
+def pages() -> dict[str, str]:
+    """The generated pages: Markdown by file name."""
+    return {
+        "commands.md": commands_page(),
+        "genes.md": genes_page(),
+    }
+
+
+def commands_page() -> str:
+    """Every command with its arguments and options, as typer's own help has them."""
+    group = typer.main.get_command(app)
+    context = typer.Context(group, info_name="shoal")
+    parts = []
+    for title, names in GROUPS.items():
+        parts.append(f"## {title}\n")
+        for name in names:
+            command = group.get_command(context, name)  # type: ignore[attr-defined]
+            text = typer.cli.get_docs_for_click(
+                obj=command, ctx=context, indent=2, call_prefix="shoal"
+            )
+            parts.append(_plain(text))
+    return "\n".join(parts)
+
+
+def _plain(text: str) -> str:
+    """Leave out the option that all commands have, and escape what Markdown would read."""
+    text = re.sub(r"^\* `--help`.*\n", "", text, flags=re.MULTILINE)
+    text = re.sub(r"\*\*Options\*\*:\n\n(?!\*)", "", text)
+    # Two backticks around the text of an option are typer's; a bar in braces is argument syntax.
+    return text.replace("<str>", "TEXT").replace("<int>", "NUMBER").replace("<float>", "NUMBER")
+
+
+def genes_page() -> str:
+    """The genes with their bounds and the ranges of a first generation."""
+    rows = ["| gene | bounds | first generation |", "|---|---|---|"]
+    for gene in NUMERIC_GENES:
+        high = "swarm_size - 1" if gene.name == "num_informants" else f"{gene.high:g}"
+        first = f"{gene.start_low:g} to {gene.start_high:g}"
+        rows.append(f"| `{gene.name}` | {gene.low:g} to {high} | {first} |")
+    for name, choices in CATEGORICAL_GENES.items():
+        first = _first_choices(name, choices)
+        rows.append(f"| `{name}` | {', '.join(choices)} | {first} |")
+    rows.append("| `hidden_layers` | 1 to 3 layers of 1 to 1024 | (32, 16) |")
+    return "\n".join(rows) + "\n"
+
+
+def _first_choices(name: str, choices: tuple[str, ...]) -> str:
+    """What a first generation draws a categorical gene from, by preset."""
+    texts = []
+    for preset in ("modern", "classic"):
+        allowed = _allowed(PRESETS[preset], name, choices)
+        texts.append("any" if allowed == choices else ", ".join(allowed))
+    if texts[0] == texts[1]:
+        return texts[0]
+    return f"{texts[0]} (modern), {texts[1]} (classic)"
+
+
+def _allowed(preset: Any, name: str, choices: tuple[str, ...]) -> tuple[str, ...]:
+    """The values that a search with a preset draws a gene from."""
+    settings = SearchSettings(preset=preset.name)
+    return settings.choices.get(name, choices[:1])
