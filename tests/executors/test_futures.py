@@ -78,7 +78,7 @@ def dask_client() -> Iterator[Any]:
 
     options = {"n_workers": 1, "threads_per_worker": 2, "processes": False}
     with (
-        LocalCluster(**options, dashboard_address=None) as cluster,
+        LocalCluster(**options, dashboard_address="127.0.0.1:0") as cluster,
         Client(cluster, set_as_default=False) as client,
     ):
         yield client
@@ -152,7 +152,16 @@ def undisturbed(data: Dataset, tmp_path_factory: pytest.TempPathFactory) -> str 
     return shoal.search(data, store=store, workers=2, progress=False, **SMALL).result_hash
 
 
-@pytest.mark.parametrize("name", ["dask", "mpi", "executorlib", "slurm"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "dask",
+        "mpi",
+        "executorlib",
+        # Each of its jobs is a process of submitit's that starts anew.
+        pytest.param("slurm", marks=pytest.mark.slow(part="results")),
+    ],
+)
 def test_a_run_ends_in_the_same_hash_by_every_name(
     name: str, data: Dataset, undisturbed: str | None, tmp_path: Path
 ) -> None:
@@ -185,7 +194,7 @@ def test_a_worker_of_dask_that_is_killed_in_a_run_changes_nothing(
 
     killed = []
     with (
-        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster,
+        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address="127.0.0.1:0") as cluster,
         Client(cluster, set_as_default=False) as client,
     ):
 

@@ -198,7 +198,8 @@ SamplerOption = Annotated[
     str | None,
     typer.Option(
         metavar="NAME",
-        help=f"{field_help.SAMPLER}: {', '.join(SAMPLERS)} or MODULE:CLASS; default: genetic",
+        help=f"{field_help.SAMPLER}: {', '.join(SAMPLERS)}, optuna:CLASS or MODULE:CLASS; "
+        "default: genetic",
         rich_help_panel=_SEARCH,
     ),
 ]

@@ -288,7 +288,8 @@ def _dask(options: str, workers: int) -> Pool:
             n_workers=1,
             threads_per_worker=workers,
             processes=False,
-            dashboard_address=None,
+            # It has a server of HTTP in any case; at a port of its own, for this machine alone.
+            dashboard_address="127.0.0.1:0",
             memory_limit=0,
         )
         client = Client(cluster, set_as_default=False)

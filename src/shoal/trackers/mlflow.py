@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -97,7 +98,9 @@ class MLflow(Tracker):
         before = mlflow.get_tracking_uri()
         mlflow.set_tracking_uri(self._client.tracking_uri)
         try:
-            with mlflow.start_run(run_id=self._id):
+            # It warns of its own type hints when it is imported.
+            with warnings.catch_warnings(), mlflow.start_run(run_id=self._id):
+                warnings.simplefilter("ignore")
                 mlflow.pyfunc.log_model(
                     name="model",
                     python_model=str(Path(__file__).with_name("mlflow_model.py")),

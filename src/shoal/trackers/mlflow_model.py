@@ -18,17 +18,19 @@ class Networks(PythonModel):  # type: ignore[misc]
     def load_context(self, context: Any) -> None:
         """Read the networks, and the code that runs them."""
         self._folder = Path(context.artifacts["export"])
-        spec = importlib.util.spec_from_file_location("predict", self._folder / "predict.py")
+        # Models beside each other bring code of different versions.
+        name = f"shoal_predict_{id(self)}"
+        spec = importlib.util.spec_from_file_location(name, self._folder / "predict.py")
         assert spec is not None
         assert spec.loader is not None
         self._code = importlib.util.module_from_spec(spec)
         # Data classes look for their module there.
-        sys.modules[f"shoal_predict_{id(self._code)}"] = self._code
-        self._code.__name__ = f"shoal_predict_{id(self._code)}"
+        sys.modules[name] = self._code
         spec.loader.exec_module(self._code)
         self._model = self._code.load_model(self._folder)
 
-    def predict(self, context: Any, model_input: Any, params: Any = None) -> Any:
+    # Without type hints, of which MLflow would make checks of its own.
+    def predict(self, context, model_input, params=None):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
         """Predict rows: (rows,) amounts or names of classes, (rows, targets) of several targets."""
         frame = pd.DataFrame(model_input)
         columns = {str(name): _cells(frame[name]) for name in frame}
