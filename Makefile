@@ -10,15 +10,18 @@ PYTHON ?= $(shell for p in python3 python3.15 python3.14 python3.13 python3.12 p
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: run test test-long parts fuzz golden schema glossary docs notebooks pictures coverage dist lint \
+.PHONY: run test test-long parts fuzz golden schema glossary docs figures notebooks pictures coverage dist lint \
 	format-check types check clean
 
 run: $(VENV)/run.stamp  ## the service and the dashboard, with a search on the Concrete data
 	@exec $(BIN)/shoal serve --demo
 
+# Three on two cores, as some tests wait for a page or a process. Bytecode is kept: tests start
+# hundreds of processes, and each would compile all of Shoal anew.
+TEST_WORKERS := 3
 test: $(VENV)/dev.stamp  ## everything but the long forms
 	@sh tests/install_services.sh
-	$(BIN)/python -m pytest -n 2 --dist worksteal
+	unset PYTHONDONTWRITEBYTECODE; $(BIN)/python -m pytest -n $(TEST_WORKERS) --dist worksteal
 
 test-long: $(VENV)/dev.stamp  ## the long forms: all, or a part (make test-long PART=kills SEED=7)
 	@sh tests/install_services.sh
@@ -43,6 +46,9 @@ glossary: $(VENV)/dev.stamp  ## docs/concepts/glossary.md from presentation/glos
 docs: $(VENV)/dev.stamp  ## the site, in build/docs/: every warning is an error, nothing is fetched
 	PYTHONPATH=src $(BIN)/python -m sphinx -b html -W --keep-going -n -q docs build/docs
 	@echo "build/docs/index.html"
+
+figures: $(VENV)/dev.stamp  ## the figures of docs/concepts anew
+	PYTHONPATH=src $(BIN)/python tools/figures.py
 
 notebooks: $(VENV)/dev.stamp  ## the notebooks of examples/ with their outputs, in build/notebooks
 	PYTHONPATH=src:tests $(BIN)/python -m support.notebooks $(ONLY)

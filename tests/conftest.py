@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +15,7 @@ from shoal.store import Store, open_store
 from support import long_parts, postgres, property_tests
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, BrowserContext
 
 property_tests.register_profiles()
 
@@ -34,6 +36,34 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Each slow test belongs to one part of `make test-long`, or nothing runs."""
     for item in items:
         long_parts.part_of(item)
+
+
+# What compiles the kernels, where nobody has done so on this machine.
+_COMPILE = """
+from support import golden
+
+golden.CASES["cpu"]()
+"""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtestloop(session: pytest.Session) -> Iterator[None]:
+    """Compile the kernels while workers look for tests: each of them would compile its own."""
+    config = session.config
+    if not getattr(config.option, "numprocesses", None) or hasattr(config, "workerinput"):
+        return (yield)
+
+    path = os.pathsep.join(filter(None, sys.path))
+    with subprocess.Popen(
+        [sys.executable, "-c", _COMPILE],
+        env={**os.environ, "PYTHONPATH": path},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as compiler:
+        try:
+            return (yield)
+        finally:
+            compiler.kill()
 
 
 @pytest.fixture(scope="session")
@@ -91,3 +121,10 @@ def chromium(request: pytest.FixtureRequest) -> Iterator[Browser]:
     with chrome.launched(program) as running:
         yield running
     expect.set_options(timeout=5_000)  # Playwright's own
+
+
+@pytest.fixture(scope="module")
+def window(chromium: Browser) -> Iterator[BrowserContext]:
+    """What the pages of a file share. Its cache above all: to load Streamlit takes a second."""
+    with chromium.new_context(viewport={"width": 1280, "height": 900}) as context:
+        yield context

@@ -55,9 +55,9 @@ def test_long_seeds_have_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     compared: list[Any] = []
     everything = tables._everything
 
-    def counted(columns: Any) -> Any:
-        compared.append(columns)
-        return everything(columns)
+    def counted(read: Any) -> Any:
+        compared.append(read)
+        return everything(read)
 
     monkeypatch.setattr(tables, "_everything", counted)
     for seed in tables.seeds():
@@ -66,12 +66,13 @@ def test_long_seeds_have_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_reader_that_loses_a_cell_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    columns_of = tables.PieceReader.columns_of
+    pieces = tables.PieceReader._pieces
 
-    def other(self: Any, rows: bytes, header: Any) -> Any:
-        return columns_of(self, rows.replace(b"red", b"rod"), header)
+    def other(self: Any, blocks: Any, header: Any) -> Any:
+        changed = (block.replace(b"red", b"rod") for block in blocks)
+        return pieces(self, changed, header)
 
-    monkeypatch.setattr(tables.PieceReader, "columns_of", other)
+    monkeypatch.setattr(tables.PieceReader, "_pieces", other)
     with pytest.raises(Finding, match="a file in pieces is another one"):
         tables.run(tables.seeds()[1])
 

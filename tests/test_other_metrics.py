@@ -20,11 +20,12 @@ from shoal.analysis.evaluation_table import EvaluationTable
 from shoal.analysis.score_rows import score_rows
 from shoal.analysis.summary import Summary, summarise
 from shoal.cli.comparison_table import comparison_table
-from shoal.cli.tables import report, run_row
+from shoal.cli.tables import report
 from shoal.data import Dataset
 from shoal.errors import SettingsError
 from shoal.export.bundle import export_run
 from shoal.numerics.stats import mean
+from shoal.presentation.run_json import run_row
 from shoal.settings.phase import Phase
 from shoal.settings.search_settings import read_settings_file
 from shoal.store import Store, open_store

@@ -17,7 +17,10 @@ import typer.main
 
 import shoal
 from shoal.cli.main import app
+from shoal.data import DataOptions
 from shoal.genome.genes import CATEGORICAL_GENES, NUMERIC_GENES
+from shoal.settings.field_help import DATA
+from shoal.settings.search_settings import SearchSettings
 from support.documents import broken_links, documents, external_links, place_of
 from support.locations import ROOT
 
@@ -95,6 +98,34 @@ def test_every_gene_is_in_the_reference(site: Path) -> None:
         assert ", ".join(choices) in text
 
 
+def test_every_setting_is_in_the_reference_with_its_default(site: Path) -> None:
+    page = (site / "reference" / "settings.html").read_text(encoding="utf-8")
+    text = " ".join(re.sub(r"<[^>]*>", "", page).split())
+    for name, field in SearchSettings.model_fields.items():
+        assert field.description, name
+        assert f"{name} (default: " in text, name
+    for name in DATA:
+        assert f"{name} (default: " in text, name
+    assert "iterations (default: modern 1600, classic 500)" in text
+    assert "test_fraction (default: 0.3)" in text
+
+
+def test_no_option_of_the_data_is_missing() -> None:
+    fields = set(DataOptions.__dataclass_fields__) - {"preset", "seed"}
+    assert fields <= set(DATA)
+
+
+def test_defaults_that_options_name_are_those_of_the_presets() -> None:
+    options = typer.main.get_command(app).commands["run"].params  # type: ignore[attr-defined]
+    checked = 0
+    for option in options:
+        for preset, value in re.findall(r"\b(modern|classic) (\d+)", option.help or ""):
+            if option.name in SearchSettings.model_fields:
+                assert getattr(SearchSettings(preset=preset), option.name) == int(value)
+                checked += 1
+    assert checked >= 6
+
+
 def test_every_public_name_is_in_the_reference(site: Path) -> None:
     text = (site / "reference" / "api.html").read_text(encoding="utf-8")
     for name in set(shoal.__all__) - {"__version__"}:
@@ -129,3 +160,19 @@ def test_lines_of_a_document_end_at_column_100(document: Path) -> None:
 def test_every_page_is_in_the_tree() -> None:
     """Two pages stand at the top of docs/; all others are of one kind, and in its folder."""
     assert {path.name for path in DOCS.glob("*.md")} == {"index.md", "architecture.md"}
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The figures of the concepts, drawn anew."""
+    folder = tmp_path_factory.mktemp("figures")
+    command = [sys.executable, str(ROOT / "tools" / "figures.py"), "--out", str(folder)]
+    subprocess.run(command, check=True, env={**os.environ, "PYTHONPATH": str(ROOT / "src")})
+    return folder
+
+
+def test_figures_are_what_the_code_draws(drawn: Path) -> None:
+    kept = DOCS / "pictures" / "figures"
+    assert {path.name for path in drawn.iterdir()} == {path.name for path in kept.iterdir()}
+    for path in drawn.iterdir():
+        assert path.read_text() == (kept / path.name).read_text(), f"{path.name}: `make figures`"

@@ -16,7 +16,9 @@ import typer.main
 
 from shoal.cli.command_group import GROUPS
 from shoal.cli.main import app
+from shoal.data import DataOptions
 from shoal.genome.genes import CATEGORICAL_GENES, NUMERIC_GENES
+from shoal.settings.field_help import DATA
 from shoal.settings.presets import PRESETS
 from shoal.settings.search_settings import SearchSettings
 
@@ -48,7 +50,9 @@ def pages() -> dict[str, str]:
     """The generated pages: Markdown by file name."""
     return {
         "commands.md": commands_page(),
+        "data_options.md": data_options_page(),
         "genes.md": genes_page(),
+        "settings.md": settings_page(),
     }
 
 
@@ -74,6 +78,57 @@ def _plain(text: str) -> str:
     text = re.sub(r"\*\*Options\*\*:\n\n(?!\*)", "", text)
     # Two backticks around the text of an option are typer's; a bar in braces is argument syntax.
     return text.replace("<str>", "TEXT").replace("<int>", "NUMBER").replace("<float>", "NUMBER")
+
+
+def settings_page() -> str:
+    """The settings of a search: their descriptions, and their defaults by preset."""
+    parts = []
+    for name, field in SearchSettings.model_fields.items():
+        parts.append(_definition(name, _default_of(name), str(field.description)))
+        if name == "generations":
+            about = "How much is tried, by a name. See [Budgets](#budgets)."
+            parts.append(_definition("budget", "none", about))
+    return "\n".join(parts)
+
+
+def _definition(name: str, default: str, description: str) -> str:
+    """One entry of a list of definitions."""
+    return f"`{name}` (default: {default})\n: {description}\n"
+
+
+def _default_of(name: str) -> str:
+    """The default of a setting; both, where the presets of tables differ."""
+    modern, classic = (
+        _written(getattr(SearchSettings(preset=preset), name)) for preset in ("modern", "classic")
+    )
+    if name == "preset" or modern == classic:
+        return modern
+    return f"modern {modern}, classic {classic}"
+
+
+def _written(value: Any) -> str:
+    """A default as a settings file would have it."""
+    if value is None or value in ((), {}):
+        return "none"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value))
+    if isinstance(value, dict):
+        return "by preset"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def data_options_page() -> str:
+    """The options of the data, and what a new run of a table takes for them."""
+    new = DataOptions.of_new_run("y")
+    given = {"data": "concrete", "target": "that of concrete", "task": "recognised"}
+    given["data_seed"] = str(new.seed)
+    parts = []
+    for name, help_text in DATA.items():
+        default = given.get(name) or _written(getattr(new, name))
+        parts.append(_definition(name, default, help_text.description))
+    return "\n".join(parts)
 
 
 def genes_page() -> str:

@@ -257,7 +257,7 @@ def use(stage: Stage) -> None:
 
     searched = ["shoal", "run", "--generations", "1", "--population", "4", "--json"]
     run(stage, searched)
-    recorded = json.loads(run(stage, ["shoal", "runs", "--json"]))
+    recorded = json.loads(run(stage, ["shoal", "runs", "--json"]))["runs"]
     newest = max(recorded, key=lambda row: row["run"])
     if newest["state"] != "finished":
         raise SystemExit(f"The run is {newest['state']}, not finished")

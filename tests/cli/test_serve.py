@@ -60,20 +60,48 @@ def _address(service: subprocess.Popen[str]) -> str:
     return found.group()
 
 
-def test_serves_a_page_and_a_search_and_ends_cleanly(
+def test_serves_a_page_and_a_search_replaces_what_is_killed_and_ends_cleanly(
     service: subprocess.Popen[str], store: Path
 ) -> None:
-    with urllib.request.urlopen(_address(service), timeout=60) as page:
+    address = _address(service)
+    with urllib.request.urlopen(address, timeout=60) as page:
         assert b"<html" in page.read()
     with open_store(store) as opened:
         eventually(lambda: opened.run(1).evaluations >= 1)
+        _kill_the_dashboard_twice(service, opened, address)
+        _kill_the_supervisor(opened)
+
         processes = list(descendants(service.pid))
         os.killpg(service.pid, signal.SIGINT)  # Ctrl-C
-        assert service.wait(timeout=60) == 0
+        _, errors = service.communicate(timeout=60)
+        assert service.returncode == 0
+        assert re.findall(r"exit code -9\); it starts again in (\d) s", errors) == ["1", "2"]
         eventually(lambda: not any(alive(pid) for pid in processes))
         assert opened.run(1).state == "interrupted"
         assert opened.run(1).evaluations == len(opened.evaluations(1)) >= 1
         assert opened.supervisors() == []
+
+
+def _kill_the_dashboard_twice(service: subprocess.Popen[str], opened: Store, address: str) -> None:
+    """It is started again each time, and takes no training with it."""
+    (supervisor,) = opened.supervisors()
+    for _ in range(2):
+        (first,) = dashboards(service)
+        os.kill(first, signal.SIGKILL)
+        eventually(lambda first=first: dashboards(service) not in ([], [first]))
+    before = opened.run(1).evaluations
+    eventually(lambda: is_up(address))
+    eventually(lambda: opened.run(1).evaluations > before)
+    assert [one.pid for one in opened.supervisors()] == [supervisor.pid]
+
+
+def _kill_the_supervisor(opened: Store) -> None:
+    """Another one goes on."""
+    (first,) = opened.supervisors()
+    os.kill(first.pid, signal.SIGKILL)
+    before = opened.run(1).evaluations
+    eventually(lambda: opened.run(1).evaluations > before + 2)
+    assert opened.supervisors()[0].pid != first.pid
 
 
 def test_killed_service_leaves_nobody_and_the_next_goes_on(
@@ -92,39 +120,6 @@ def test_killed_service_leaves_nobody_and_the_next_goes_on(
         assert len(opened.runs()) == 1, "the demo is started once"
         again.terminate()
         again.communicate(timeout=60)
-
-
-def test_killed_supervisor_is_replaced(service: subprocess.Popen[str], store: Path) -> None:
-    _address(service)
-    with open_store(store) as opened:
-        eventually(lambda: opened.run(1).evaluations >= 1)
-        (first,) = opened.supervisors()
-        os.kill(first.pid, signal.SIGKILL)
-        before = opened.run(1).evaluations
-        eventually(lambda: opened.run(1).evaluations > before + 2)
-        assert opened.supervisors()[0].pid != first.pid
-
-
-def test_killed_dashboard_is_started_again_and_takes_no_training_with_it(
-    service: subprocess.Popen[str], store: Path
-) -> None:
-    address = _address(service)
-    with open_store(store) as opened:
-        eventually(lambda: opened.run(1).evaluations >= 1)
-        (supervisor,) = opened.supervisors()
-        for _ in range(2):
-            (first,) = dashboards(service)
-            os.kill(first, signal.SIGKILL)
-            eventually(lambda first=first: dashboards(service) not in ([], [first]))
-        before = opened.run(1).evaluations
-        eventually(lambda: is_up(address))
-        eventually(lambda: opened.run(1).evaluations > before)
-        assert [one.pid for one in opened.supervisors()] == [supervisor.pid]
-
-    os.killpg(service.pid, signal.SIGINT)
-    _, errors = service.communicate(timeout=60)
-    assert service.returncode == 0
-    assert re.findall(r"exit code -9\); it starts again in (\d) s", errors) == ["1", "2"]
 
 
 def dashboards(service: subprocess.Popen[str]) -> list[int]:

@@ -11,9 +11,10 @@ from rich.console import Console, RenderableType
 from shoal.analysis.comparison import compare
 from shoal.analysis.summary import Best, Summary
 from shoal.cli.comparison_table import comparison_table
-from shoal.cli.tables import report, run_row, runs_table
+from shoal.cli.tables import report, runs_table
 from shoal.objectives.metrics import Metrics, Scores
 from shoal.objectives.registry import Metric
+from shoal.presentation.run_json import run_row
 from shoal.tuning.champion import Champion, Confirmation
 from support.summaries import GENOME, summary, view
 

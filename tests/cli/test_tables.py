@@ -9,8 +9,9 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from shoal.cli.main import app
-from shoal.cli.tables import run_row, runs_table
+from shoal.cli.tables import runs_table
 from shoal.data import load_dataset
+from shoal.presentation.run_json import run_row
 from shoal.settings.search_settings import SearchSettings
 from shoal.store import RunView, open_store
 from support.locations import ROOT

@@ -14,12 +14,11 @@ import pytest
 pytest.importorskip("streamlit", reason="the extra shoal[dashboard] is not installed")
 pytest.importorskip("playwright", reason="playwright is not installed")
 
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import BrowserContext, Locator, Page, expect
 
 from shoal.analysis.evaluation_table import EvaluationTable
 from shoal.analysis.summary import summarise
 from shoal.dashboard.charts.leaderboard import leaderboard_data, repeats_data
-from shoal.dashboard.routing import PLACES
 from shoal.data import load_dataset
 from shoal.orchestration.runner import Runner
 from shoal.settings.search_settings import SearchSettings
@@ -42,14 +41,6 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     with pytest.MonkeyPatch.context() as patch, open_store(folder / "shoal.db") as store:
         patch.setenv("XDG_DATA_HOME", str(folder / "data"))  # the supervisor's log
         yield store
-
-
-# Code that came without having been asked for by the first document.
-UNASKED = """() => {
-  const asked = new Set([...document.querySelectorAll('link[rel^=pre]')].map(link => link.href));
-  return performance.getEntriesByType('resource').map(entry => entry.name)
-    .filter(name => name.endsWith('.js') && !asked.has(name));
-}"""
 
 
 @pytest.fixture
@@ -79,15 +70,10 @@ def site(place: Store) -> Iterator[str]:
 
 
 @pytest.fixture
-def page(chromium: Browser, opened: Store, site: str) -> Iterator[Page]:
-    with chromium.new_context(viewport={"width": 1280, "height": 900}) as context:
-        context.set_default_timeout(SOON)
-        first = context.new_page()
-        watched = chrome.Watched(first)
+def page(window: BrowserContext, opened: Store, site: str) -> Iterator[Page]:
+    with chrome.watched_page(window, SOON) as first:
         first.goto(site)
         yield first
-        assert watched.errors == []
-        assert watched.abroad == []
 
 
 def metric(page: Page, label: str) -> Locator:
@@ -349,41 +335,3 @@ def test_a_finished_run_goes_on_with_more_and_is_deleted_by_its_name_only(
     panel.get_by_role("button", name="Delete permanently").click()
     expect(page.get_by_text("There is no run yet.")).to_be_visible(timeout=SOON)
     assert opened.runs() == []
-
-
-BESIDE = """() => [...document.querySelectorAll("svg.marks")].flatMap(chart => {
-  const place = chart.closest("[class*=st-key-chart-]").getBoundingClientRect();
-  const own = chart.getBoundingClientRect();
-  const ends = [own.left - place.left, own.right - place.right];
-  return ends.some(end => Math.abs(end) > 1) ? [ends] : [];
-})"""
-
-
-@pytest.mark.parametrize(
-    "scheme", ["light", pytest.param("dark", marks=pytest.mark.slow(part="pages"))]
-)
-def test_every_page_asks_for_its_code_at_once_and_fits_a_telephone(
-    chromium: Browser, opened: Store, site: str, ended: int, scheme: str
-) -> None:
-    genome = opened.evaluations(ended)[0].task.genome.hash
-    with chromium.new_context(
-        viewport={"width": 400, "height": 860}, color_scheme=scheme
-    ) as context:  # type: ignore[arg-type]
-        page = context.new_page()
-        for place in PLACES:
-            page.goto(f"{site}/{place.name}?run={ended}&genome={genome}")
-            expect(page.locator(".st-key-footer")).to_be_attached(timeout=SOON)
-            chrome.expect_done(page, patience=SOON)
-            assert page.get_by_test_id("stException").count() == 0, place.name
-            wide = page.evaluate("() => document.documentElement.scrollWidth")
-            assert wide <= 400, f"{place.name} is {wide} pixels wide"
-            undrawn = page.locator(
-                "[data-testid=stSkeleton], [data-testid=stVegaLiteChart]:not(:has(svg.marks))"
-            )
-            expect(undrawn).to_have_count(0, timeout=SOON)
-            assert page.evaluate(BESIDE) == [], (
-                f"charts of {place.name} that are not as wide as their place"
-            )
-            assert page.evaluate(UNASKED) == [], (
-                f"missing in _ELEMENTS of server/index_page.py: elements of {place.name}"
-            )

@@ -13,7 +13,7 @@ import pytest
 pytest.importorskip("streamlit", reason="the extra shoal[dashboard] is not installed")
 pytest.importorskip("playwright", reason="playwright is not installed")
 
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import BrowserContext, Page, expect
 
 from shoal.genome.genome import Genome
 from shoal.settings.search_settings import SearchSettings
@@ -52,16 +52,12 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture
-def page(chromium: Browser, site: str) -> Iterator[Page]:
-    with chromium.new_context(viewport={"width": 1280, "height": 1200}) as context:
-        context.set_default_timeout(SOON)
-        first = context.new_page()
-        watched = chrome.Watched(first)
+def page(window: BrowserContext, site: str) -> Iterator[Page]:
+    with chrome.watched_page(window, SOON) as first:
+        first.set_viewport_size({"width": 1280, "height": 1200})
         first.goto(site)
         expect(first.get_by_role("heading", name="Runs")).to_be_visible(timeout=SOON)
         yield first
-        assert watched.errors == []
-        assert watched.abroad == []
 
 
 def fits(page: Page, width: int) -> None:

@@ -11,7 +11,7 @@ import pytest
 pytest.importorskip("streamlit", reason="the extra shoal[dashboard] is not installed")
 pytest.importorskip("playwright", reason="playwright is not installed")
 
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import BrowserContext, Page, expect
 
 import shoal
 from shoal.functions.registry import get_function
@@ -58,10 +58,10 @@ def site(opened: Store, tmp_path_factory: pytest.TempPathFactory) -> Iterator[st
 
 
 @pytest.fixture
-def page(chromium: Browser, site: str, opened: Store) -> Iterator[Page]:
+def page(window: BrowserContext, opened: Store) -> Iterator[Page]:
     # Renewed: its lease is shorter than this file.
     opened.register_supervisor(PLACE)
-    with chrome.watched_page(chromium, SOON) as watched:
+    with chrome.watched_page(window, SOON, deep=True) as watched:
         yield watched
 
 

@@ -10,7 +10,7 @@ import pytest
 pytest.importorskip("streamlit", reason="the extra shoal[dashboard] is not installed")
 pytest.importorskip("playwright", reason="playwright is not installed")
 
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import BrowserContext, Page, expect
 
 import shoal
 from shoal.functions.registry import get_function
@@ -41,14 +41,10 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture
-def page(chromium: Browser, site: str) -> Iterator[Page]:
-    with chromium.new_context(viewport={"width": 1280, "height": 1200}) as context:
-        context.set_default_timeout(SOON)
-        first = context.new_page()
-        watched = chrome.Watched(first)
-        yield first
-        assert watched.errors == []
-        assert watched.abroad == []
+def page(window: BrowserContext) -> Iterator[Page]:
+    with chrome.watched_page(window, SOON) as watched:
+        watched.set_viewport_size({"width": 1280, "height": 1200})
+        yield watched
 
 
 def _open(page: Page, address: str) -> None:

@@ -12,7 +12,7 @@ import pytest
 pytest.importorskip("streamlit", reason="the extra shoal[dashboard] is not installed")
 pytest.importorskip("playwright", reason="playwright is not installed")
 
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from shoal.dashboard.pages.runs import ROWS
 from shoal.data import load_dataset
@@ -61,8 +61,8 @@ def site(store: Store) -> Iterator[str]:
 
 
 @pytest.fixture
-def page(chromium: Browser) -> Iterator[Page]:
-    with chrome.watched_page(chromium, SOON) as page:
+def page(window: BrowserContext) -> Iterator[Page]:
+    with chrome.watched_page(window, SOON, deep=True) as page:
         yield page
 
 

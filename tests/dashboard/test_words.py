@@ -13,7 +13,7 @@ import pytest
 pytest.importorskip("streamlit", reason="the extra shoal[dashboard] is not installed")
 pytest.importorskip("playwright", reason="playwright is not installed")
 
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from shoal.dashboard.components.tour import STEPS
 from shoal.dashboard.components.words import explained_html
@@ -30,13 +30,29 @@ from support.fakes import HereExecutor
 pytestmark = pytest.mark.browser
 LOADING = SOON = 120_000  # milliseconds
 
-# Light and wide, dark and narrow; the other two in the long form.
+NARROW = 400  # pixels, as a telephone has
+
+# Dark and narrow; the other three in the long form.
 LOOKS = [
-    ("light", 1440),
-    ("dark", 400),
+    ("dark", NARROW),
+    pytest.param("light", 1440, marks=pytest.mark.slow(part="pages")),
     pytest.param("dark", 1440, marks=pytest.mark.slow(part="pages")),
-    pytest.param("light", 400, marks=pytest.mark.slow(part="pages")),
+    pytest.param("light", NARROW, marks=pytest.mark.slow(part="pages")),
 ]
+
+# Code that came without having been asked for by the first document.
+UNASKED = """() => {
+  const asked = new Set([...document.querySelectorAll('link[rel^=pre]')].map(link => link.href));
+  return performance.getEntriesByType('resource').map(entry => entry.name)
+    .filter(name => name.endsWith('.js') && !asked.has(name));
+}"""
+
+BESIDE = """() => [...document.querySelectorAll("svg.marks")].flatMap(chart => {
+  const place = chart.closest("[class*=st-key-chart-]").getBoundingClientRect();
+  const own = chart.getBoundingClientRect();
+  const ends = [own.left - place.left, own.right - place.right];
+  return ends.some(end => Math.abs(end) > 1) ? [ends] : [];
+})"""
 
 
 @pytest.fixture(scope="module")
@@ -63,8 +79,8 @@ def site(filled: Store) -> Iterator[str]:
 
 
 @pytest.fixture
-def page(chromium: Browser, site: str) -> Iterator[Page]:
-    with chrome.watched_page(chromium, SOON) as page:
+def page(window: BrowserContext) -> Iterator[Page]:
+    with chrome.watched_page(window, SOON, deep=True) as page:
         yield page
 
 
@@ -87,7 +103,10 @@ def complete(page: Page) -> None:
 def test_everybody_can_read_and_reach_every_page(
     chromium: Browser, filled: Store, site: str, scheme: str, width: int
 ) -> None:
-    """No rule of axe-core is broken on any page. A new page joins by its entry of `PLACES`."""
+    """No rule of axe-core is broken on any page, which is whole, fits, and asks for its code.
+
+    A new page joins by its entry of `PLACES`.
+    """
     axe_playwright = pytest.importorskip("axe_playwright_python.sync_playwright")
     (run,) = filled.runs()
     genome = filled.evaluations(run.id)[0].task.genome.hash
@@ -102,6 +121,16 @@ def test_everybody_can_read_and_reach_every_page(
         for place in PLACES:
             query = f"?run={run.id}&genome={genome}" if place.of_run else ""
             arrive(page, f"{site}/{place.name}{query}")
+            assert page.get_by_test_id("stException").count() == 0, place.name
+            wide = page.evaluate("() => document.documentElement.scrollWidth")
+            assert wide <= width, f"{place.name} is {wide} pixels wide"
+            assert page.evaluate(BESIDE) == [], (
+                f"charts of {place.name} that are not as wide as their place"
+            )
+            assert page.evaluate(UNASKED) == [], (
+                f"missing in _ELEMENTS of server/index_page.py: elements of {place.name}"
+            )
+
             found = axe_playwright.Axe().run(page).response["violations"]
             for violation in found:
                 for node in violation["nodes"]:

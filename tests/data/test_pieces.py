@@ -46,6 +46,7 @@ def short_beginning(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(standalone, "_BEGINNING_BYTES", 100)
     monkeypatch.setattr(standalone, "_BEGINNING_LINES", 6)
     monkeypatch.setattr(standalone, "_SEARCHED_ROWS", 4)
+    monkeypatch.setattr(standalone, "_SNIFFED_ROWS", 4)
 
 
 CELLS: dict[str, Callable[[Random], str]] = {
@@ -117,10 +118,25 @@ def canonical(columns: Any) -> tuple[Any, ...]:
 
 
 def read(data: bytes, reader: PieceReader) -> standalone.TextTable | None:
+    """What is read in pieces; None if the file is unusual, or refused."""
     try:
         return reader.read(io.BytesIO(data))
-    except UnusualFileError:
+    except (UnusualFileError, TableError):
         return None
+
+
+def read_in_pieces_only(data: bytes, reader: PieceReader) -> Any:
+    """What `read_csv` makes of a file, of which the reader may not say that it is unusual."""
+    return outcome(lambda: reader.read(io.BytesIO(data)))
+
+
+def outcome(read_it: Callable[[], Any]) -> Any:
+    """What is read, or what is wrong with it."""
+    try:
+        columns = read_it()
+    except TableError as error:
+        return str(error)
+    return {name: [*cells] for name, cells in columns.items()}
 
 
 @settings(max_examples=60, suppress_health_check=WITH_FIXTURES)
@@ -163,25 +179,11 @@ def test_quotes_and_line_breaks_across_pieces(reader: type[PieceReader], piece: 
 
 
 UNUSUAL = {
-    "a row of another length": b"2024-01-05,1.5,red\n",
-    "text behind a quote": b'2024-01-05,1.5,"red"s,3\n',
-    "a quote that is not closed": b'2024-01-05,1.5,"red,3\n',
     "another encoding": b"2024-01-05,1.5,gr\xfcn,3\n",
     "a NUL": b"2024-01-05,1.5,r\0d,3\n",
     "a mark inside": b"\xef\xbb\xbf2024-01-05,1.5,red,3\n",
     "a lone return": b"2024-01-05,1.5,red,3\r2024-01-05,1.5,red,3\n",
-    "the header again": b"day,size,colour,price\n",
-    "a long cell": b"2024-01-05,1.5," + b"x" * 140_000 + b",3\n",
 }
-
-
-def outcome(read_it: Callable[[], Any]) -> Any:
-    """What is read, or what is wrong with it."""
-    try:
-        columns = read_it()
-    except TableError as error:
-        return str(error)
-    return {name: [*cells] for name, cells in columns.items()}
 
 
 @pytest.mark.parametrize("reader", READERS)
@@ -204,9 +206,8 @@ LATE = {
 @pytest.mark.parametrize("reader", READERS)
 @pytest.mark.parametrize("what", LATE)
 def test_as_many_rows_are_looked_at_as_in_the_whole_file(
-    what: str, reader: type[PieceReader], monkeypatch: pytest.MonkeyPatch
+    what: str, reader: type[PieceReader]
 ) -> None:
-    monkeypatch.setattr(standalone, "_SNIFFED_ROWS", 4)
     data = "\n".join(["x,y", *LATE[what], *["5,6"] * 200, ""]).encode()
     whole = outcome(lambda: parse_csv(decode(data)))
     assert "Expected: " in whole
@@ -225,8 +226,96 @@ def test_what_is_unusual_is_read_as_a_whole(reader: type[PieceReader], what: str
 
 
 TABLE = usual_file()
-ROWS = TABLE.split(b"\n", 1)[1]
+HEADER, ROWS = TABLE.split(b"\n", 1)
+WRONG = {
+    "a row of another length": TABLE + b"2024-01-05,1.5,red\n",
+    "text behind a quote": TABLE + b'2024-01-05,1.5,"red"s,3\n',
+    "text behind a quote, and many rows": TABLE + b'2024-01-05,1.5,"red"s,3\n' + ROWS,
+    "a quote that is not closed": TABLE + b'2024-01-05,1.5,"red,3\n',
+    "a quote that is closed by the next": TABLE + b'2024-01-05,1.5,"red,3\n' + ROWS,
+    "a quote that is not closed, and much text": TABLE + b'1,1,"red,3\n' + b"1,1,red,3\n" * 20_000,
+    "the header again": TABLE + b"day,size,colour,price\n" + ROWS,
+    "a long cell": TABLE + b"2024-01-05,1.5," + b"x" * 140_000 + b",3\n",
+    "a long row": TABLE + b"1," * 400 + b"\n" + ROWS,
+    "long rows that are one": TABLE + b'1,1,"' + b"\n" * 600 + b'",1\n' + ROWS,
+    "too many rows": TABLE + ROWS * 6,
+    "a wrong row, and then a wrong quote": TABLE + b"1,2\n" + ROWS + b'1,"2"3\n' + ROWS,
+    "a wrong row, and another": TABLE + b"1,2\n" + ROWS + b"1,2,3\n",
+    "the first row is wrong": HEADER + b"\n1,2,red\n" + ROWS,
+    "all rows are longer": HEADER + b"\n" + b"r,2024-01-05,1.5,red,3\n" * 300,
+    "all rows are longer, and blank ones": HEADER
+    + b"\n"
+    + b"r,2024-01-05,1.5,red,3\n\n" * 300
+    + b",,,,,,\n,\n" * 40,
+    "all rows are longer but one": HEADER + b"\n" + b"r,1,1.5,red,3\n" * 300 + b"1,1,1,3\n",
+    "all rows are longer but a blank one": HEADER
+    + b"\n"
+    + (b"r,1,1.5,red,3\n" * 100 + b",,,,,\n") * 2
+    + b"r,1,1.5,red,3\n",
+    "a title above the header": b"My table,,,\n" + TABLE,
+    "a title, and a wrong row": b"My table,,,\n" + TABLE + b"1,2\n",
+    "a title, and a wrong quote": b"My table,,,\n" + TABLE + b'1,"2"3\n',
+    "units below the header": b"x,y\nkg,m\n" + b"1.5,2\n" * 300,
+    "a name that stands twice": b"day,size,day,price\n" + ROWS,
+    "a comment below comments": b"# made by hand\n" + TABLE + b"# the end,1,2,3\n",
+    "numbered rows, of which one stands twice": b",size\n" + b"1,2\n2,3\n" * 200,
+    "a column without a name that has a value": b"day,size,\n" + b"1,2,\n" * 300 + b"1,2,3\n",
+    "the header again, behind a space": TABLE + b" day,size,colour,price\n",
+}
+
+
+@pytest.mark.parametrize("reader", READERS)
+@pytest.mark.parametrize("what", WRONG)
+def test_what_is_wrong_is_said_from_the_pieces(
+    what: str, reader: type[PieceReader], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(standalone, "MAX_COLUMNS", 300)
+    monkeypatch.setattr(standalone, "MAX_ROWS", 2_000)
+    if "long rows" in what:
+        monkeypatch.setattr(standalone, "MAX_ROW_CHARACTERS", 500)
+    if "much text" in what:
+        monkeypatch.setattr(standalone, "MAX_ROWS", 50_000)
+    whole = outcome(lambda: parse_csv(decode(WRONG[what])))
+    assert "Expected: " in whole
+    for piece in (300, PIECE, 1_500):
+        assert read_in_pieces_only(WRONG[what], reader(piece)) == whole
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=WITH_FIXTURES)
+@given(seed=st.integers(0, 2**32), piece=st.sampled_from([200, 600, 1500]))
+def test_damaged_files_are_refused_in_the_same_words(seed: int, piece: int) -> None:
+    random = Random(seed)
+    data = random_file(random)
+    for _ in range(random.randint(1, 3)):
+        place = random.randrange(len(data))
+        what = [
+            b'"',
+            b"\n",
+            b"\r\n",
+            b",",
+            b";",
+            b" ",
+            b"#",
+            b"\xfc",
+            b"\xc3",
+            b"x,",
+            b'"x',
+            b"\n\n",
+        ]
+        end = place + random.choice([0, 0, 1, 5])
+        data = data[:place] + random.choice(what) + data[end:]
+    whole = outcome(lambda: parse_csv(decode(data)))
+    for reader in READERS:
+        assert (
+            outcome(lambda reader=reader: standalone.read_csv(io.BytesIO(data), reader(piece)))
+            == whole
+        )
+
+
 LAYOUTS = {
+    "a blank line below the header": HEADER + b"\n\n" + ROWS,
+    "blank lines among the first rows": HEADER + b"\r\n\r\n1,1,red,1\r\n\r\n\r\n" + ROWS,
+    "rows of several lines": HEADER + b"\n" + b'1,1,"r\n\ned",3\n' * 300,
     "blank lines": TABLE + (b"2024-01-05,1.5,red,3\n" * 9 + b"\n") * 30,
     "blank lines with returns": TABLE + (b"2024-01-05,1.5,red,3\r\n" * 9 + b"\r\n") * 30,
     "cells that begin with a space": TABLE.replace(b",", b", "),
@@ -270,6 +359,8 @@ def test_layouts_are_read_in_pieces(
 
 
 BAD = {
+    "separators alone": b",,\n" * 400,
+    "separators for a header": b",,\n" * 200 + b"1,2,3\n" * 200,
     "a comment below comments": b"# made by hand\n" + TABLE + b"# the end,1,2,3\n",
     "numbered rows, of which one stands twice": b",size\n" + b"1,2\n2,3\n" * 200,
     "a column without a name that has a value": b"day,size,\n" + b"1,2,\n" * 300 + b"1,2,3\n",
@@ -371,14 +462,14 @@ def test_tables_in_pieces_make_the_same_dataset(
     monkeypatch.setattr(table_io, "PIECE_BYTES", PIECE)
     monkeypatch.setattr(PieceReader.__init__, "__defaults__", (PIECE,))
     lengths = []
-    columns_of = ArrowReader.columns_of
+    read_pieces = ArrowReader._pieces
 
     def counted(*arguments: Any) -> Any:
-        columns, length = columns_of(*arguments)
-        lengths.append(length)
-        return columns, length
+        for columns, length in read_pieces(*arguments):
+            lengths.append(length)
+            yield columns, length
 
-    monkeypatch.setattr(ArrowReader, "columns_of", counted)
+    monkeypatch.setattr(ArrowReader, "_pieces", counted)
     pieces = load_dataset(path, "price")
 
     assert len(lengths) > 10 and sum(lengths) == 400

@@ -24,7 +24,6 @@ import shoal
 from shoal.analysis.summary import summarise
 from shoal.cli.main import app
 from shoal.cli.run_input import read_run_input
-from shoal.cli.tables import run_row
 from shoal.data import DataOptions, Dataset, load_dataset
 from shoal.errors import RunStateError
 from shoal.export import archive, export_run
@@ -37,6 +36,7 @@ from shoal.objectives.metrics import Metrics, Scores
 from shoal.objectives.registry import ACCURACY, Metric
 from shoal.orchestration.runner import Runner
 from shoal.presentation.formatting import duration
+from shoal.presentation.run_json import run_row
 from shoal.problems.table import as_table
 from shoal.replay.predictions import Predictions, champion_predictions
 from shoal.settings.search_settings import SearchSettings, read_settings_file

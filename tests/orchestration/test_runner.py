@@ -12,11 +12,11 @@ import sqlalchemy as sa
 
 from shoal.analysis.score_rows import confidence_text
 from shoal.analysis.summary import summarise
-from shoal.cli.tables import run_row
 from shoal.data import Dataset, load_dataset
 from shoal.errors import NotOwnerError
 from shoal.executors import Evaluate, Job
 from shoal.orchestration.runner import Runner
+from shoal.presentation.run_json import run_row
 from shoal.problems.evaluation import result_hash
 from shoal.problems.table import TableProblem
 from shoal.settings.phase import Phase

@@ -70,6 +70,22 @@ def test_without_a_place_for_its_file_it_goes_to_standard_error(
     assert second.endswith("INFO shoal.store.leases: run 1: claimed")
 
 
+def test_where_it_is_wanted_on_standard_error_no_file_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    monkeypatch.setenv("SHOAL_LOG", "stderr")
+    assert writable_log() is None
+
+    with _logging_as_before():
+        supervisor._start_log()
+        logging.getLogger("shoal.store.leases").info("run 1: claimed")
+
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.endswith("INFO shoal.store.leases: run 1: claimed")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_supervisor_that_cannot_serve_says_why_at_its_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

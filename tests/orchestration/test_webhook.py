@@ -200,7 +200,7 @@ class TestNotices:
         assert second
         assert (second.id, second.tries, second.content) == (first.id, 2, first.content)
 
-        store.acknowledge_message(first, "too late")  # it wakes: the other has it
+        store.acknowledge_message(first, {"the webhook": "too late"})  # it wakes: the other has it
         assert "webhook" not in " ".join(texts(store))
 
         store.acknowledge_message(second)
@@ -211,7 +211,7 @@ class TestNotices:
         finished(store)
         waited = []
         while notice := store.lease_message():
-            store.acknowledge_message(notice, "HTTP 500")
+            store.acknowledge_message(notice, {"the webhook": "HTTP 500"})
             due = store.read(lambda c: c.scalar(sa.select(t.notice.c.due - t.now())))
             if due is not None:
                 waited.append(due)

@@ -92,7 +92,7 @@ def test_the_wheel_installs_without_a_compiler_and_runs(tmp_path: Path) -> None:
     shoal = [str(python.with_name("shoal"))]
     call(*shoal, "run", "--generations", "1", "--json", environment=bare, folder=tmp_path)
     runs = json.loads(call(*shoal, "runs", "--json", environment=bare, folder=tmp_path))
-    assert [row["state"] for row in runs] == ["finished"]
+    assert [row["state"] for row in runs["runs"]] == ["finished"]
 
 
 def new_environment(place: Path) -> Path:

@@ -6,14 +6,23 @@ from pathlib import Path
 
 import pytest
 
-from problems.bad_simulations import HANGING
+from problems.bad_simulations import BAD, HANGING
 from problems.user_files import PLAIN_SHOP, SHOP, write
 from shoal.errors import ProblemError
 from shoal.orchestration.preflight import probe_subject
 from shoal.problems.check import ProblemCheck, ProblemFinding, check_named, check_recorded
 from shoal.problems.registry import describe, find_simulation
 from shoal.simulations.registry import get_simulation
+from support.check_clock import limit_ends_at
+from support.check_here import worst_finding
 
+# What has to be seen from another process: tests/cli/test_user_code.py.
+IN_A_PROCESS = {"ends-its-process", "raises-at-import", "searches-as-it-is-imported"}
+# Where each of `HANGING` is when it is given up.
+STEPS = {
+    "in-the-import": "importing it has not ended",
+    "in-the-call": "one call has not returned",
+}
 _HINTS = """\
 import shoal
 
@@ -43,6 +52,19 @@ def test_a_simulation_that_is_as_it_should_be(tmp_path: Path) -> None:
     found.refuse_bad()
 
 
+@pytest.mark.parametrize("name", sorted(BAD.keys() - IN_A_PROCESS))
+def test_a_bad_simulation_gets_its_sentence(tmp_path: Path, name: str) -> None:
+    bad = BAD[name]
+    file = write(tmp_path / "inventory.py", bad.text)
+
+    finding = worst_finding(f"{file}:shop")
+
+    assert finding.status == "bad"
+    assert bad.problem in finding.what
+    assert bad.expected in finding.what
+    assert bad.remedy in finding.remedy
+
+
 def test_what_is_worth_knowing(tmp_path: Path) -> None:
     file = write(tmp_path / "inventory.py", _HINTS)
 
@@ -68,25 +90,31 @@ def test_the_speed_of_calls_of_different_lengths_is_that_of_policies_that_know_n
 
 
 @pytest.mark.parametrize("name", HANGING)
-def test_what_never_returns_is_given_up(tmp_path: Path, name: str) -> None:
+def test_what_never_returns_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
     file = write(tmp_path / "inventory.py", HANGING[name])
+    limit_ends_at(name.removeprefix("in-the-"), monkeypatch)
 
-    found = check_named(f"{file}:shop", seconds=4.0)
+    found = check_named(f"{file}:shop", seconds=50.0)
 
     (finding,) = found.findings
     assert (finding.status, finding.check) == ("bad", "returns")
-    assert "after 4 s. Expected: a function that returns soon" in finding.what
+    assert STEPS[name] in finding.what
+    assert "after 50 s. Expected: a function that returns soon" in finding.what
     assert "bound its loops" in finding.remedy
 
 
-def test_what_returns_slowly_is_no_error(tmp_path: Path) -> None:
-    """It waits on the second call, as far as the first one is in time."""
+def test_what_returns_slowly_is_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It waits on the second call."""
     text = PLAIN_SHOP.replace("    total = 0.0\n", "    total = 0.0\n    wait()\n")
     waits = "import time\ncalls = []\n\n\ndef wait():\n    calls.append(1)\n"
     waits += "    while len(calls) > 1:\n        time.sleep(1)\n\n\n"
     file = write(tmp_path / "inventory.py", waits + text)
 
-    found = check_named(f"{file}:shop", seconds=10.0)
+    limit_ends_at("look", monkeypatch)
+
+    found = check_named(f"{file}:shop", seconds=50.0)
 
     assert _checks(found) == [("look", "speed")]
     assert not found.bad

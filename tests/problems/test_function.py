@@ -32,6 +32,7 @@ from shoal.pso.engines import get_engine
 from shoal.settings.search_settings import SearchSettings
 from shoal.store import Owner, Store
 from support import beam as own
+from support.check_here import worst_finding
 from support.fakes import HereExecutor
 from support.locations import TESTS
 
@@ -387,18 +388,33 @@ BAD = {
 }
 
 
+# What has to be seen from another process, which costs seconds each.
+IN_A_PROCESS = ("exits", "nan", "prints")
+
+
 @pytest.mark.parametrize("name", BAD)
-def test_a_function_that_no_search_can_start_with(name: str, tmp_path: Path) -> None:
+def test_a_bad_function_gets_its_sentence(name: str, tmp_path: Path) -> None:
+    body, message = BAD[name]
+    file = tmp_path / "design.py"
+    file.write_text(_HEAD.format("") + body)
+
+    finding = worst_finding(f"{file}:f")
+
+    assert finding.status == "bad"
+    assert message in finding.what
+    assert "Expected: " in finding.what
+    assert finding.remedy
+
+
+@pytest.mark.parametrize("name", IN_A_PROCESS)
+def test_no_search_starts_with_a_bad_function(name: str, tmp_path: Path) -> None:
     body, message = BAD[name]
     file = tmp_path / "design.py"
     file.write_text(_HEAD.format("") + body)
 
     found = check_named(f"{file}:f")
     assert found.bad
-    (first, *_) = found.findings
-    assert message in first.what
-    assert "Expected: " in first.what
-    assert first.remedy
+    assert message in found.findings[0].what
 
     store = tmp_path / "shoal.db"
     subject = find_written(f"{file}:f")

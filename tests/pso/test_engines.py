@@ -1405,7 +1405,11 @@ print(shoal.pso.engines.llvm_vectors.has_wide_registers())
 """
 
 
-@pytest.mark.parametrize("processor", [HASWELL, AVX512], ids=lambda processor: processor.name)
+@pytest.mark.parametrize(
+    "processor",
+    [HASWELL, pytest.param(AVX512, marks=pytest.mark.slow(part="results"))],
+    ids=lambda processor: processor.name,
+)
 def test_older_and_newer_instructions_give_the_same_bits(processor, tmp_path) -> None:
     """Golden values hold in a process that compiles for AVX2, and in one that does for AVX-512."""
     if not binding.get_host_cpu_features().get(processor.needs):

@@ -490,7 +490,7 @@ def schemas(postgres_server: Any) -> Any:
 
 
 def test_any_life_on_sqlite(files: Any) -> None:
-    _lives(files, 20)
+    _lives(files, 12)
 
 
 def test_any_life_on_postgresql(schemas: Any) -> None:

@@ -116,17 +116,18 @@ def site(store: Store, log: Path) -> Iterator[str]:
 
 
 @contextmanager
-def watched_page(browser: Browser, patience: int) -> Iterator[Page]:
+def watched_page(window: BrowserContext, patience: int, deep: bool = False) -> Iterator[Page]:
     """A page that must neither report errors nor leave this machine.
 
-    ``patience``: milliseconds that its parts may take.
+    ``patience``: milliseconds that its parts may take. ``deep``: Streamlit, at an address below
+    the site's, looks for its server below that address first, and may miss it: a 404.
     """
-    with browser.new_context(viewport={"width": 1280, "height": 900}) as context:
-        context.set_default_timeout(patience)
-        page = context.new_page()
+    with window.new_page() as page:
+        page.set_default_timeout(patience)
         watched = Watched(page)
         yield page
-        assert [error for error in watched.errors if "404 (Not Found)" not in error] == []
+        missed = [error for error in watched.errors if deep and "404 (Not Found)" in error]
+        assert [error for error in watched.errors if error not in missed] == []
         assert watched.abroad == []
 
 

@@ -41,7 +41,7 @@ class Part:
 HISTORIES = 4  # parts that simulated histories are dealt to
 PARTS = {
     "kills": Part("kill -9 at every commit, in every phase, in exports, and at random instants"),
-    "results": Part("one result for every executor, number of workers and database"),
+    "results": Part("one result for every executor, number of workers, database and processor"),
     "races": Part("many owners, readers and writers of one store; a server that restarts"),
     **{
         f"histories-{number}": Part(f"simulated histories, quarter {number} of 100,000", workers=2)
@@ -51,7 +51,8 @@ PARTS = {
     "published": Part("the rows of published results"),
     "estimators": Part("the checks of scikit-learn on estimators that are a whole search"),
     "notebooks": Part("the notebooks of examples/ as they are"),
-    "pages": Part("every page on a telephone, in the dark theme"),
+    "documents": Part("code of documents that searches: tutorials and guides"),
+    "pages": Part("every page in both themes, wide and as on a telephone"),
     "packages": Part("wheel and archive: built, checked, installed without a compiler, and run"),
     "properties": Part(
         "every property test with new examples, 40 times",

@@ -74,13 +74,10 @@ def scalars(folder: Path) -> dict[str, list[tuple[int, float]]]:
 
     (run,) = folder.iterdir()
     events = EventAccumulator(str(run)).Reload()
-    found = {}
-    for tag in events.Tags()["tensors"]:
-        values = [event.tensor_proto.float_val[:] for event in events.Tensors(tag)]
-        steps = [event.step for event in events.Tensors(tag)]
-        if all(values):
-            found[tag] = [(step, value[0]) for step, value in zip(steps, values, strict=True)]
-    return found
+    return {
+        tag: [(event.step, event.value) for event in events.Scalars(tag)]
+        for tag in events.Tags()["scalars"]
+    }
 
 
 def expected(result: shoal.SearchResult) -> list[tuple[int, float]]:

@@ -215,6 +215,20 @@ class SessionManager:
             return None
         return account.identity
 
+    def identity_of_token(self, token: str) -> Identity | None:
+        """Who a program is that sends a token with its request, and begins no session.
+
+        Returns
+        -------
+        Identity or None
+            Name and role; None when no account has this token.
+        """
+        account = self._accounts().find_by_token(token)
+        if account is None:
+            _log.warning("a request with a token refused: no account has it")
+            return None
+        return account.identity
+
     def end_session(self, session: str | None) -> None:
         """End a session before its time.
 

@@ -330,6 +330,15 @@ def serve(
             help="POST JSON there when a run is finished, failed or stalled",
         ),
     ] = None,
+    notify: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="URL",
+            envvar="SHOAL_NOTIFY",
+            show_envvar=True,
+            help="Tell people there, too, by Apprise: mailto://..., slack://...; may be repeated",
+        ),
+    ] = None,
     login: Annotated[
         bool,
         typer.Option(
@@ -357,6 +366,7 @@ def serve(
     from shoal.cli.serve import serve as serve_until_stopped
     from shoal.dashboard.network_access import ServerAccess, expose
     from shoal.dashboard.server.launch import check_dashboard_installed
+    from shoal.orchestration import messengers
     from shoal.orchestration.webhook import VARIABLE, check_webhook
     from shoal.store import open_store
 
@@ -373,6 +383,8 @@ def serve(
     if webhook:
         # For the supervisor. Other users of this machine could read its command line.
         os.environ[VARIABLE] = check_webhook(webhook)
+    if notify:
+        os.environ[messengers.VARIABLE] = " ".join(messengers.check_messengers(notify))
 
     with open_store(store) as opened:
         serve_until_stopped(opened, place, access, demo=demo)

@@ -102,7 +102,7 @@ TargetOption = Annotated[
     str | None,
     typer.Option(
         metavar="COL[,COL]",
-        help="The column to predict, or several columns of numbers",
+        help=field_help.TARGET,
         rich_help_panel=_DATA,
     ),
 ]
@@ -132,7 +132,7 @@ SameOption = Annotated[
     str | None,
     typer.Option(
         metavar="COL,COL|all",
-        help="Features: rows that are equal in each of these (all) stay in one part",
+        help=field_help.SAME,
         rich_help_panel=_DATA,
     ),
 ]
@@ -180,16 +180,21 @@ BudgetOption = Annotated[
 GenerationsOption = Annotated[
     int | None,
     typer.Option(
-        help="default: modern 4, classic 100, simulations 2, functions 4", rich_help_panel=_SEARCH
+        help=f"{field_help.GENERATIONS}; default: modern 2, classic 100, simulations 2, "
+        "functions 4",
+        rich_help_panel=_SEARCH,
     ),
 ]
 PopulationOption = Annotated[
-    int | None, typer.Option(help="default: 12 (lost-sales 8)", rich_help_panel=_SEARCH)
+    int | None,
+    typer.Option(
+        help=f"{field_help.POPULATION}; default: 12 (lost-sales 8)", rich_help_panel=_SEARCH
+    ),
 ]
 IterationsOption = Annotated[
     int | None,
     typer.Option(
-        help=f"{field_help.ITERATIONS}; default: modern 1200, classic 500, simulations 150 "
+        help=f"{field_help.ITERATIONS}; default: modern 1600, classic 500, simulations 150 "
         "(lost-sales 50, pendulum 300), functions 300",
         rich_help_panel=_SEARCH,
     ),
@@ -206,7 +211,7 @@ SamplerOption = Annotated[
 RepeatsOption = Annotated[
     int | None,
     typer.Option(
-        help=f"{field_help.REPEATS}; default: modern 2, classic 3, simulations 2, functions 4",
+        help=f"{field_help.REPEATS}; default: modern 1, classic 3, simulations 2, functions 4",
         rich_help_panel=_SEARCH,
     ),
 ]
@@ -214,11 +219,13 @@ RacingOption = Annotated[
     str | None,
     typer.Option(
         metavar="halving|t-race|fixed",
-        help="How more trainings are spent on the better ones; default: by preset",
+        help=f"{field_help.RACING}; default: by preset",
         rich_help_panel=_SEARCH,
     ),
 ]
-SeedOption = Annotated[int | None, typer.Option(help="default: 0", rich_help_panel=_SEARCH)]
+SeedOption = Annotated[
+    int | None, typer.Option(help=f"{field_help.SEED}; default: 0", rich_help_panel=_SEARCH)
+]
 MetricOption = Annotated[
     str | None,
     typer.Option(
@@ -285,14 +292,15 @@ StartFromOption = Annotated[
 LossOption = Annotated[
     str | None,
     typer.Option(
-        help="mse, mae, huber, cross_entropy, zero_one, negative_accuracy; default: by task",
+        help=f"{field_help.LOSS}: mse, mae, huber, cross_entropy, zero_one, negative_accuracy; "
+        "default: by task",
         rich_help_panel=_AIM,
     ),
 ]
 ScenariosOption = Annotated[
     int | None,
     typer.Option(
-        help="A simulation: scenarios in which each particle acts in an iteration",
+        help=field_help.SCENARIOS,
         rich_help_panel=_SIMULATION,
     ),
 ]
@@ -300,7 +308,7 @@ ScenariosOption = Annotated[
 # `shoal run`: when it ends
 
 EvaluationsOption = Annotated[
-    int | None, typer.Option(help="End after this many trainings", rich_help_panel=_END)
+    int | None, typer.Option(help=field_help.EVALUATIONS, rich_help_panel=_END)
 ]
 MaxSecondsOption = Annotated[
     float | None, typer.Option(help=field_help.MAX_SECONDS, rich_help_panel=_END)
@@ -308,22 +316,18 @@ MaxSecondsOption = Annotated[
 TrainingSecondsOption = Annotated[
     float | None,
     typer.Option(
-        help="End each training after this many seconds; "
-        "new results are then not reproducible bit for bit",
+        help=field_help.TRAINING_SECONDS,
         rich_help_panel=_END,
     ),
 ]
 PatienceOption = Annotated[
     int | None,
-    typer.Option(
-        help="End a training that did not improve over this many iterations", rich_help_panel=_END
-    ),
+    typer.Option(help=field_help.PATIENCE, rich_help_panel=_END),
 ]
 PatienceOnOption = Annotated[
     str | None,
     typer.Option(
-        help="Whose loss has to improve: 'training', or 'validation': then the network with the "
-        "smallest loss on the rows that validate is kept",
+        help=f"{field_help.PATIENCE_ON}; default: training",
         rich_help_panel=_END,
     ),
 ]
@@ -331,7 +335,7 @@ PatienceOnOption = Annotated[
 StepsOption = Annotated[
     int | None,
     typer.Option(
-        help="A simulation: end a training after this many simulated steps",
+        help=field_help.STEPS,
         rich_help_panel=_SIMULATION,
     ),
 ]
@@ -343,13 +347,16 @@ WorkersOption = Annotated[
     typer.Option(help=f"{field_help.WORKERS}; default: one for each core", rich_help_panel=_WHERE),
 ]
 EngineOption = Annotated[
-    str | None, typer.Option(metavar="cpu|reference", help="default: cpu", rich_help_panel=_WHERE)
+    str | None,
+    typer.Option(
+        metavar="cpu|reference", help=f"{field_help.ENGINE}; default: cpu", rich_help_panel=_WHERE
+    ),
 ]
 ExecutorOption = Annotated[
     str | None,
     typer.Option(
         metavar="local|ray|dask|slurm|mpi|executorlib",
-        help="Where trainings run, some with options: dask:tcp://HOST:PORT; default: local",
+        help=f"{field_help.EXECUTOR}; default: local",
         rich_help_panel=_WHERE,
     ),
 ]

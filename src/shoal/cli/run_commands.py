@@ -45,7 +45,8 @@ def runs(
     as_json: JsonOption = False,
 ) -> None:
     """List the runs, newest first; archived ones only when asked for."""
-    from shoal.cli.tables import UNCUT_WIDTH, run_row, runs_table
+    from shoal.cli.tables import UNCUT_WIDTH, runs_table
+    from shoal.presentation.run_json import run_row
     from shoal.store import open_store, shown_address, store_exists
 
     wanted = RunFilter(search, state, tag, table, archived)
@@ -130,7 +131,7 @@ def _submit(run: str, kind: Literal["pause", "stop"], store: str | None, as_json
 
 
 def _print_state(view: RunView, command: str, as_json: bool) -> None:
-    from shoal.cli.tables import run_row
+    from shoal.presentation.run_json import run_row
 
     if as_json:
         echo(json.dumps(run_row(view)))
@@ -263,7 +264,7 @@ def archive(
 
 def _print_labels(view: RunView, what: str, as_json: bool) -> None:
     """Print what people now call a run, or note of it."""
-    from shoal.cli.tables import run_row
+    from shoal.presentation.run_json import run_row
 
     if as_json:
         echo(json.dumps(run_row(view)))

@@ -38,7 +38,6 @@ from shoal.presentation.formatting import (
 )
 from shoal.presentation.palette import STATE_COLOURS
 from shoal.store import RunView
-from shoal.store.serialization import finite
 from shoal.system.visible_text import visible
 
 if TYPE_CHECKING:
@@ -246,36 +245,6 @@ def _scores_table(rows: Sequence[ScoreRow], run: RunView) -> Table:
             cells.append("" if row.ensemble is None else score_text(row.ensemble, metric))
         table.add_row(row.label, *cells, style=_CHAMPION_STYLE if row.is_champion else "")
     return table
-
-
-def run_row(run: RunView) -> dict[str, Any]:
-    """One run in `shoal runs --json`, and after a command; its keys: docs/reference/output.md."""
-    row = {
-        "run": run.id,
-        "name": run.name,
-        "dataset": run.dataset,
-        "preset": run.settings.preset,
-        "seed": run.seed,
-        "state": run.state,
-        "pending": list(run.pending),
-        "generations": run.generations,
-        "evaluations": run.evaluations,
-        "iterations": run.iterations,
-        "seconds": round(run.seconds, 3),
-        "kind": run.kind,
-        "metric": run.metric.name,
-        "best_score": finite(run.best_score),
-        "best_repeats": run.best_repeats,
-        "created": run.created,
-        "result_hash": run.result_hash,
-        "tags": list(run.tags),
-        "note": run.note,
-        "archived": run.archived,
-    }
-    # The name until 1.0.
-    if run.metric.is_accuracy:
-        row["best_accuracy"] = finite(run.best_score)
-    return row
 
 
 def runs_table(runs: Sequence[RunView]) -> RenderableType:

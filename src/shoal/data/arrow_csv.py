@@ -19,6 +19,7 @@ from pyarrow import csv as arrow_csv
 from shoal.inference.standalone import (
     COMMENT,
     INVISIBLE,
+    MAX_ROW_CHARACTERS,
     CompactCells,
     Header,
     PieceReader,
@@ -86,18 +87,15 @@ class ArrowReader(PieceReader):
 
     cells = ArrowCells
 
-    def columns_of(self, rows: bytes, header: Header) -> tuple[list[Any], int]:
-        """See `PieceReader.columns_of`."""
-        columns = self._plain_columns(rows, header)
-        if columns is None:
-            return super().columns_of(rows, header)
-        return [self.cells.pack(column) for column in columns], len(columns[0])
+    def plain_columns(self, rows: bytes, header: Header) -> list[Any] | None:
+        """See `PieceReader.plain_columns`. None if Python might read them otherwise, or refuse."""
+        columns = self._columns(rows, header)
+        return None if columns is None else [self.cells.pack(column) for column in columns]
 
-    def _plain_columns(self, rows: bytes, header: Header) -> list[Any] | None:
-        """The cells of each column; None if Python might read them otherwise, or refuse them."""
+    def _columns(self, rows: bytes, header: Header) -> list[Any] | None:
         # Python alone refuses what stands between a closing quote and the next cell. Arrow makes
         # rows of blank lines.
-        if b'"' in rows or _BLANK_LINE.search(rows):
+        if b'"' in rows or _BLANK_LINE.search(rows) or len(rows) > MAX_ROW_CHARACTERS:
             return None
 
         names = [str(number) for number in range(len(header.names))]

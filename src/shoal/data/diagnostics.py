@@ -23,6 +23,7 @@ from shoal.data.column_profile import ColumnFacts, column_facts
 from shoal.data.dataset import DataOptions, Dataset, Preset
 from shoal.data.dates import DateColumn
 from shoal.data.encoder import FLOAT32_MAX, NumericColumn, fit_column, skewness
+from shoal.data.encoding_findings import misread_texts
 from shoal.data.feature_findings import (
     answers_in_disguise,
     copies_of_rows,
@@ -188,6 +189,7 @@ def _all_findings(examination: Examination) -> Iterator[Finding]:
     yield from _folds(examination)
     yield from _target(examination)
     yield from left_out(examination)
+    yield from misread_texts(examination)
     yield from notations(examination)
     yield from marks_of_missing(examination)
     yield from missing_cells(examination)

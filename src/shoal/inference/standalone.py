@@ -364,8 +364,7 @@ def parse_csv(text: str) -> TextTable:
     """
     layout = find_layout(text)
     rows = _read_rows(text, layout)
-    # Line ends that were doubled on the way make every second line blank.
-    if len(rows[0]) > 1 and len(rows) > 3 and not any(rows[1::2]):
+    if _are_doubled(rows):
         rows = rows[::2]
     # Blank lines at the end, and lines of separators only, are no rows.
     while len(rows) > 1 and not _is_filled(rows[-1]):
@@ -377,6 +376,11 @@ def parse_csv(text: str) -> TextTable:
     _check_rows(header, body, has_comments=layout.has_comments)
     columns = [[row[position] for row in body] for position in range(len(header))]
     return _named_columns(header, columns, layout)
+
+
+def _are_doubled(rows: Sequence[Sequence[str]]) -> bool:
+    """Whether line ends were doubled on the way, which makes every second line blank."""
+    return len(rows[0]) > 1 and len(rows) > 3 and not any(rows[1::2])
 
 
 def _named_columns(
@@ -673,57 +677,100 @@ def _no_header(names: Sequence[str], what: str) -> TableError:
     )
 
 
+class Place(NamedTuple):
+    """Where in a file some rows begin.
+
+    Attributes
+    ----------
+    rows
+        Rows before, the header one of them.
+    line
+        The line of the first one.
+    """
+
+    rows: int
+    line: int
+
+
 def _read_rows(text: str, layout: Layout) -> list[list[str]]:
-    rows: list[list[str]] = []
     table = text[layout.start :].lstrip("\ufeff").rstrip(_END_OF_FILE)
+    return _rows_of(table, layout.separator, Place(0, layout.line))[0]
+
+
+def _rows_of(
+    text: str, separator: str, place: Place, *, may_go_on: bool = False
+) -> tuple[list[list[str]], int]:
+    """The rows of a text, and how many lines they take.
+
+    With ``may_go_on``, a last row whose quote is not closed is left out.
+    """
+    rows: list[list[str]] = []
+    lines = _BoundedLines(text, rows, place.rows)
     # Strict: a quote that is not closed is an error, and not a cell that holds half of the file.
-    reader = csv.reader(
-        _bounded_lines(table, rows),
-        delimiter=layout.separator,
-        skipinitialspace=True,
-        strict=True,
-    )
+    reader = csv.reader(lines, delimiter=separator, skipinitialspace=True, strict=True)
 
-    # A row with quoted line breaks takes several lines. This is the first one of the next row.
-    next_line = layout.line
-
+    # A row with quoted line breaks takes several lines.
+    taken = 0
     try:
         for row in reader:
+            number = place.rows + len(rows) + 1
             # The header's length is looked at with the header.
-            if rows and len(row) > MAX_COLUMNS:
-                raise _too_long_row(len(rows) + 1, f"{len(row):,} cells", f"{MAX_COLUMNS:,}")
+            if number > 1 and len(row) > MAX_COLUMNS:
+                raise _too_long_row(number, f"{len(row):,} cells", f"{MAX_COLUMNS:,}")
             rows.append(row)
-            if len(rows) > MAX_ROWS + 1:
-                raise TableError(
-                    f"the table has over {MAX_ROWS:,} rows.",
-                    expected="fewer",
-                    remedy="take a random sample of the rows",
-                )
-            next_line = layout.line + reader.line_num
+            if number > MAX_ROWS + 1:
+                raise _too_many_rows()
+            taken = reader.line_num
 
     except csv.Error as error:
-        where = f"row {len(rows) + 1} (line {next_line})"
+        if may_go_on and lines.ended:
+            return rows, taken
+        where = f"row {place.rows + len(rows) + 1} (line {place.line + taken})"
         raise _unreadable_row(where, error) from None
-    return rows
+    return rows, taken
 
 
-def _bounded_lines(text: str, rows: list[list[str]]) -> Iterator[str]:
+class _BoundedLines:
     """The lines of a text, as long as those of one row are not too long together.
 
-    ``rows`` are those that have been read: a row with quoted line breaks takes several lines.
+    Parameters
+    ----------
+    text
+        The text.
+    rows
+        Those that have been read of it: a row with quoted line breaks takes several lines.
+    before
+        How many rows stand before the text.
     """
-    row = 0
-    characters = 0
-    for line in io.StringIO(text, newline=""):
-        if len(rows) > row:
-            row = len(rows)
-            characters = 0
-        characters += len(line)
-        # Of a line that is too long, its reader may say more: a cell is, or there are too many.
-        yield line[:MAX_ROW_CHARACTERS]
-        if characters > MAX_ROW_CHARACTERS:
-            limit = f"{MAX_ROW_CHARACTERS:,}"
-            raise _too_long_row(row + 1, f"over {limit} characters", limit)
+
+    def __init__(self, text: str, rows: list[list[str]], before: int) -> None:
+        self._text = text
+        self._rows = rows
+        self._before = before
+        self.ended = False
+
+    def __iter__(self) -> Iterator[str]:
+        row = 0
+        characters = 0
+        for line in io.StringIO(self._text, newline=""):
+            if len(self._rows) > row:
+                row = len(self._rows)
+                characters = 0
+            characters += len(line)
+            # Of a line that is too long, its reader may say more: a cell is, or there are too many.
+            yield line[:MAX_ROW_CHARACTERS]
+            if characters > MAX_ROW_CHARACTERS:
+                limit = f"{MAX_ROW_CHARACTERS:,}"
+                raise _too_long_row(self._before + row + 1, f"over {limit} characters", limit)
+        self.ended = True
+
+
+def _too_many_rows() -> TableError:
+    return TableError(
+        f"the table has over {MAX_ROWS:,} rows.",
+        expected="fewer",
+        remedy="take a random sample of the rows",
+    )
 
 
 def _too_long_row(row: int, size: str, limit: str) -> TableError:
@@ -748,10 +795,19 @@ def _unreadable_row(where: str, error: csv.Error) -> TableError:
     )
 
 
-def _check_rows(header: Sequence[str], body: list[list[str]], *, has_comments: bool) -> None:
+def _check_rows(
+    header: Sequence[str],
+    body: list[list[str]],
+    *,
+    has_comments: bool,
+    before: int = 0,
+    is_all: bool = True,
+) -> None:
     """Raise TableError for a row that is none of the table, or of another length.
 
     Separators at the end of a row are removed from it, and rows that are blank get empty cells.
+    ``before`` rows stand between header and body, which is all of the file's unless ``is_all`` is
+    false.
     """
     width = len(header)
     blank = [""] * width
@@ -762,17 +818,20 @@ def _check_rows(header: Sequence[str], body: list[list[str]], *, has_comments: b
             body[index] = blank
             continue
 
+        number = before + index + 2
+        if len(row) != width and is_all and _OneMore(width, body).is_so:
+            raise _rows_of_one_more(width)
         if len(row) != width:
-            raise _row_of_another_length(index, body, width)
+            raise _row_of_another_length(number, row, width)
         if has_comments and row[0].startswith(COMMENT):
             raise TableError(
-                f"row {index + 2} begins with {COMMENT}, as the comments above the header do.",
+                f"row {number} begins with {COMMENT}, as the comments above the header do.",
                 expected="rows of values below the header",
                 remedy="remove the row",
             )
         if width > 1 and _is_again(header, row):
             raise TableError(
-                f"row {index + 2} is row 1 again.",
+                f"row {number} is row 1 again.",
                 expected="one header, and values below",
                 remedy="remove the row, or add a row of column names on top if row 1 is no header",
             )
@@ -785,19 +844,54 @@ def _is_again(header: Sequence[str], row: Sequence[str]) -> bool:
     return [cell.strip(INVISIBLE) for cell in row] == list(header)
 
 
-def _row_of_another_length(index: int, body: Sequence[Sequence[str]], width: int) -> TableError:
-    if len(body) > 1 and all(len(row) == width + 1 for row in body if row):
-        return TableError(
-            f"every row has {width + 1} cells, the header {width}.",
-            expected="a name for each column",
-            remedy="name the first column if it has the names of the rows, as tables of R do; else "
-            "quote cells that hold the separator",
-        )
+class _OneMore:
+    """Whether every row has one cell more than the header.
 
-    row = body[index]
+    Parameters
+    ----------
+    width
+        Of the header.
+    body
+        The first rows below it.
+    """
+
+    def __init__(self, width: int, body: Sequence[Sequence[str]]) -> None:
+        self._length = width + 1
+        self._rows = 0
+        self._all_so = True
+        self._blank_are_so = True
+        self.add(body)
+
+    def add(self, body: Sequence[Sequence[str]]) -> None:
+        """Look at more rows."""
+        for row in body:
+            is_so = not row or len(row) == self._length
+            # Blank rows at the end are no rows, of whatever length.
+            if not _is_filled(row):
+                self._blank_are_so = self._blank_are_so and is_so
+                continue
+            self._rows += 1
+            self._all_so = self._all_so and is_so and self._blank_are_so
+
+    @property
+    def is_so(self) -> bool:
+        """Whether there are such rows, and no others."""
+        return self._rows > 1 and self._all_so
+
+
+def _rows_of_one_more(width: int) -> TableError:
+    return TableError(
+        f"every row has {width + 1} cells, the header {width}.",
+        expected="a name for each column",
+        remedy="name the first column if it has the names of the rows, as tables of R do; else "
+        "quote cells that hold the separator",
+    )
+
+
+def _row_of_another_length(number: int, row: Sequence[str], width: int) -> TableError:
     cells = "1 cell" if len(row) == 1 else f"{len(row)} cells"
     return TableError(
-        f"row {index + 2} ({_beginning(row)}) has {cells}, the header {width}.",
+        f"row {number} ({_beginning(row)}) has {cells}, the header {width}.",
         expected="equally many",
         remedy="quote cells that hold the separator, fill in missing cells, and remove lines that "
         "are no rows of the table",
@@ -833,30 +927,13 @@ class Header(NamedTuple):
         In row 1, stripped. A column without values, or one that numbers the rows, may have none.
     layout
         Where the table begins.
+    error
+        What is wrong with the first rows; said if all the rows can be read.
     """
 
     names: list[str]
     layout: Layout
-
-    def rows_of(self, text: str) -> list[list[str]]:
-        """Rows below the header, as `parse_csv` reads them.
-
-        Raises
-        ------
-        TableError
-            If one is no row of the table.
-        csv.Error
-            If a quote is not closed.
-        """
-        reader = csv.reader(
-            io.StringIO(text, newline=""),
-            delimiter=self.layout.separator,
-            skipinitialspace=True,
-            strict=True,
-        )
-        rows = list(reader)
-        _check_rows(self.names, rows, has_comments=self.layout.has_comments)
-        return rows
+    error: TableError | None = None
 
 
 class CompactCells(Sequence[str]):
@@ -958,31 +1035,24 @@ class PieceReader:
 
         Raises
         ------
+        TableError
+            As `parse_csv`.
         NotUtf8Error
             If it may be in another encoding.
         UnusualFileError
-            If `parse_csv` has to read it, for what is wrong with it or for its rarity.
+            If `parse_csv` has to read it.
         """
         try:
             return self._read(file)
         except UnicodeDecodeError as error:
             raise NotUtf8Error(str(error)) from None
-        except (TableError, csv.Error) as error:
-            raise UnusualFileError(str(error)) from None
 
-    def columns_of(self, rows: bytes, header: Header) -> tuple[list[Any], int]:
-        """The cells of each column of some rows, packed; and how many rows these are.
+    def plain_columns(self, rows: bytes, header: Header) -> list[Any] | None:
+        """The cells of each column of some rows, packed; None if that takes `csv` and its checks.
 
-        Raises
-        ------
-        csv.Error
-            If a quote is not closed in these rows.
-        TableError
-            If one is no row of the table.
+        Here it always does.
         """
-        read = header.rows_of(rows.decode())
-        columns = zip(*read, strict=True)
-        return [self.cells.pack(cells) for cells in columns], len(read)
+        return None
 
     def _read(self, file: BinaryIO) -> TextTable:
         blocks = _blocks_of_lines(file, self._piece_bytes)
@@ -996,34 +1066,81 @@ class PieceReader:
             following = next(blocks, b"")
         header, body = _examine_beginning(first, is_all=not following)
 
-        pieces = []
+        left = chain([body, following], blocks)
+        pieces: list[list[Any]] = []
         lengths = [0]
+        try:
+            for columns, length in self._pieces(left, header):
+                pieces.append(columns)
+                lengths.append(length)
+        except TableError:
+            # That the file is no text would be said first, wherever it is none.
+            for block in left:
+                _check_bytes(block)
+                block.decode()
+            raise
+
+        self._remove_blank_end(pieces, lengths)
+        starts = np.cumsum(lengths)
+        if not starts[-1]:
+            raise UnusualFileError("there are no rows")
+        columns_of_pieces = zip(*pieces, strict=True)
+        cells = [self.cells(own, starts) for own in columns_of_pieces]
+        return _named_columns(header.names, cells, header.layout)
+
+    def _pieces(self, blocks: Iterator[bytes], header: Header) -> Iterator[tuple[list[Any], int]]:
+        """The packed cells of each column, some rows at a time, and how many rows these are."""
+        layout = header.layout
+        width = len(header.names)
+        place = Place(1, layout.line + 1)
         rows = b""
-        for block in chain([body, following], blocks):
+        # A row that is wrong is said when all rows could be read, as those that cannot come first.
+        error = header.error
+        one_more = None
+        for block in blocks:
             _check_bytes(block)
             rows += block
             if not rows:
                 continue
-            if len(rows) > MAX_ROW_CHARACTERS:
-                raise UnusualFileError("a row may be too long")
-            try:
-                columns, length = self.columns_of(rows, header)
-            except csv.Error:
-                # A row with a quoted line break may go on in the next block.
-                if b'"' not in rows:
-                    raise
+            columns = None if error else self.plain_columns(rows, header)
+            if columns is not None:
+                length = len(columns[0])
+                place = Place(place.rows + length, place.line + rows.count(b"\n"))
+                if place.rows > MAX_ROWS + 1:
+                    raise _too_many_rows()
+                rows = b""
+                yield columns, length
                 continue
-            pieces.append(columns)
-            lengths.append(length)
-            rows = b""
 
-        self._remove_blank_end(pieces, lengths)
-        starts = np.cumsum(lengths)
-        if rows or not 0 < starts[-1] <= MAX_ROWS:
-            raise UnusualFileError("a quote is not closed, or there are no rows, or too many")
-        columns_of_pieces = zip(*pieces, strict=True)
-        cells = [self.cells(own, starts) for own in columns_of_pieces]
-        return _named_columns(header.names, cells, header.layout)
+            text = rows.decode()
+            read, taken = _rows_of(text, layout.separator, place, may_go_on=True)
+            # A row with a quoted line break may go on in the next block.
+            rows = "".join(islice(io.StringIO(text, newline=""), taken, None)).encode()
+            if one_more is not None:
+                one_more.add(read)
+            if error is None:
+                try:
+                    _check_rows(
+                        header.names,
+                        read,
+                        has_comments=layout.has_comments,
+                        before=place.rows - 1,
+                        is_all=False,
+                    )
+                except TableError as wrong:
+                    error = wrong
+                    one_more = _OneMore(width, read) if place.rows == 1 else None
+            place = Place(place.rows + len(read), place.line + taken)
+            if error is None and read:
+                yield [self.cells.pack(cells) for cells in zip(*read, strict=True)], len(read)
+
+        if rows:
+            # A quote is not closed.
+            _rows_of(rows.decode(), layout.separator, place)
+        if one_more is not None and one_more.is_so:
+            raise _rows_of_one_more(width)
+        if error is not None:
+            raise error
 
     def _remove_blank_end(self, pieces: list[list[Any]], lengths: list[int]) -> None:
         """Remove rows of blank cells from the end of the last pieces."""
@@ -1073,35 +1190,51 @@ def _examine_beginning(block: bytes, *, is_all: bool) -> tuple[Header, bytes]:
     ``is_all`` says whether the block is the whole file.
     """
     count = _BEGINNING_LINES
-    rows = head = end = 0
+    head = end = 0
+    rows: list[list[str]] = []
     # As many rows and characters as `parse_csv` looks at, some of which may take several lines.
-    while (rows < _SEARCHED_ROWS or head <= _HEAD) and end < len(block):
+    while (len(rows) <= _SEARCHED_ROWS or head <= _HEAD) and end < len(block):
         lines = block.split(b"\n", count)[:count]
         end = max(sum(len(line) + 1 for line in lines), block.find(b"\n", _BEGINNING_BYTES) + 1)
         # In another encoding, `decode` may find a text where UTF-8 has none.
         block[:end].decode()
-        text = decode(block[:end])
-        beginning = parse_csv(text)
-        layout = find_layout(text)
-        rows = min(map(len, beginning.values()), default=0)
+        try:
+            text = decode(block[:end])
+            layout = find_layout(text)
+            beginning = text[layout.start :].lstrip("\ufeff")
+            rows, _ = _rows_of(
+                beginning, layout.separator, Place(0, layout.line), may_go_on=not is_all
+            )
+        except TableError as error:
+            raise UnusualFileError(str(error)) from None
         head = len(text) - layout.start
         count *= 2
-    if (rows < _SEARCHED_ROWS or head <= _HEAD) and not is_all:
+    if (len(rows) <= _SEARCHED_ROWS or head <= _HEAD) and not is_all:
         raise UnusualFileError("its rows take too many lines")
+    if _are_doubled(rows):
+        raise UnusualFileError("its line ends are doubled")
 
     above = text[: layout.start].encode()
     table = block.removeprefix(_BYTE_ORDER_MARK)[len(above) :]
     first, _, body = table.partition(b"\n")
     line = first.decode().lstrip("\ufeff").removesuffix("\r")
-    names = next(
-        csv.reader([line], delimiter=layout.separator, skipinitialspace=True, strict=True), []
-    )
-    header = Header([name.strip() for name in names], layout)
-    if [name for name in header.names if name] != list(beginning):
-        raise UnusualFileError("its header takes several lines, or a column is blank")
-    if body[:2].startswith((b"\n", b"\r\n")):
-        raise UnusualFileError("its line ends may be doubled")
-    return header, body
+    reader = csv.reader([line], delimiter=layout.separator, skipinitialspace=True, strict=True)
+    try:
+        names = next(reader, [])
+    except csv.Error as error:
+        raise UnusualFileError(str(error)) from None
+    if names != rows[0] or len(names) > MAX_COLUMNS or not _is_filled(names):
+        raise UnusualFileError("its header takes several lines, is long or blank")
+
+    # Those at the end are none.
+    while is_all and len(rows) > 1 and not _is_filled(rows[-1]):
+        rows.pop()
+    wrong = None
+    try:
+        check_first_rows(rows)
+    except TableError as error:
+        wrong = error
+    return Header([name.strip() for name in names], layout, wrong), body
 
 
 def read_csv(file: BinaryIO, reader: PieceReader | None = None) -> TextTable:

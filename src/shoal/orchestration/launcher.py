@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING
 
 from shoal.system.child import Entry, HeardProcess, Parent, send, start_detached, start_heard
 from shoal.system.forkserver import warm_up
-from shoal.system.paths import log_path, writable_log
+from shoal.system.paths import is_log_unwanted, log_path, writable_log
 from shoal.system.process import end_process, gc_paused
 
 if TYPE_CHECKING:
+    import logging
+
     from shoal.store import Store
 
 # A supervisor that nobody attends ends itself after so long without work.
@@ -98,7 +100,7 @@ def ensure_supervisor(
             pid = process.pid
         else:
             if writable_log() is None:
-                log.warning("the supervisor logs nothing: %s cannot be written", log_path())
+                _warn_of_silence(log)
             pid = _detached(store.raw_url, place.token, scope)
     except BaseException:
         store.remove_supervisor(place)
@@ -108,6 +110,14 @@ def ensure_supervisor(
     owner = Owner.of_process(pid, place.token)
     store.register_supervisor(owner, scope, instead_of=place)
     return process
+
+
+def _warn_of_silence(log: logging.Logger) -> None:
+    """A supervisor that outlives this process has no standard error to log to."""
+    if is_log_unwanted():
+        log.warning("the supervisor logs nothing: it outlives the standard error of this command")
+    else:
+        log.warning("the supervisor logs nothing: %s cannot be written", log_path())
 
 
 def end_text(supervisor: HeardProcess) -> str:

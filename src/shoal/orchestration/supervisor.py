@@ -25,13 +25,14 @@ from shoal.errors import (
     StoreFullError,
     StoreLostError,
 )
+from shoal.orchestration import messengers
 from shoal.orchestration.owned_run import FULL_SECONDS
 from shoal.orchestration.runner import Runner
 from shoal.orchestration.webhook import VARIABLE, WebhookSender, check_webhook
 from shoal.store import ACTIVE, HEARTBEAT_SECONDS, Claim, Owner, Store, open_store
 from shoal.system.child import Parent
 from shoal.system.log_level import chosen_level
-from shoal.system.paths import log_path
+from shoal.system.paths import is_log_unwanted, log_path
 from shoal.system.private_folder import make_own_folder
 from shoal.system.process import END_SIGNALS
 from shoal.system.shared_log import SharedLog
@@ -41,6 +42,7 @@ from shoal.system.shortage import is_shortage
 IDLE_POLL_SECONDS = 0.25
 # After so many shortages of this process in a row, a run fails.
 MOST_SHORTAGES = 20
+
 _log = logging.getLogger(__name__)
 
 
@@ -223,7 +225,7 @@ def _serve(options: argparse.Namespace, parent: Parent | None) -> None:
         if options.attached and parent is not None:
             parent.when_gone(supervisor.leave)
 
-        with WebhookSender(store, _webhook()):
+        with WebhookSender(store, _webhook(), messengers=_messengers()):
             supervisor.loop()
 
 
@@ -245,14 +247,14 @@ def _parser() -> argparse.ArgumentParser:
 def _start_log() -> None:
     """Have all of Shoal's modules write to the log that supervisors share, or to standard error."""
     path = log_path()
-    handler: logging.Handler
+    handler: logging.Handler = logging.StreamHandler()
     trouble = None
-    try:
-        make_own_folder(path.parent)
-        handler = SharedLog(path)
-    except OSError as error:
-        handler = logging.StreamHandler()
-        trouble = error.strerror
+    if not is_log_unwanted():
+        try:
+            make_own_folder(path.parent)
+            handler = SharedLog(path)
+        except OSError as error:
+            trouble = error.strerror
 
     line = "%(asctime)s %(process)d %(levelname)s %(name)s: %(message)s"
     handler.setFormatter(logging.Formatter(line))
@@ -273,3 +275,13 @@ def _webhook() -> str | None:
     except ShoalError as error:
         _log.error("the webhook is not informed of runs: %s", error)
         return None
+
+
+def _messengers() -> list[str]:
+    """The addresses at which people are informed of runs; runs go on without those."""
+    urls = os.environ.get(messengers.VARIABLE, "").split()
+    try:
+        return messengers.check_messengers(urls)
+    except ShoalError as error:
+        _log.error("nobody is informed of runs by Apprise: %s", error)
+        return []

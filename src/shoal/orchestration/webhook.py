@@ -1,4 +1,4 @@
-"""Informs a webhook of what became of runs, beside the work: it never delays or fails a run.
+"""Informs a webhook and people of what became of runs, beside the work: no run waits or fails.
 
 The messages wait in the store (`Store.lease_message`), so each is sent although its supervisor has
 died, and by one of many supervisors. The address may hold a secret: it is written down nowhere, and
@@ -9,11 +9,15 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any, Self, cast
 from urllib.parse import urlsplit
 
 from shoal.errors import SettingsError
+from shoal.orchestration.messengers import key_of, notify
+from shoal.orchestration.webhook_post import ANSWER_SECONDS, START_SECONDS
 from shoal.store import Store
 from shoal.system.child import Child, Entry
 
@@ -22,10 +26,6 @@ VARIABLE = "SHOAL_WEBHOOK"
 POLL_SECONDS = 2.0
 # Runs are checked for a stall once in this many polls.
 STALLED_POLL_ROUNDS = 15
-# How long a whole exchange may take, from the look-up of the name to the answer.
-ANSWER_SECONDS = 10.0
-# How long the process that posts may take to get ready, on a machine that is busy.
-START_SECONDS = 10.0
 # For messages that still wait when the process ends, which is given ten seconds for its end.
 FAREWELL_SECONDS = 8.0
 _log = logging.getLogger(__name__)
@@ -89,6 +89,23 @@ def post(url: str, content: Mapping[str, Any]) -> str | None:
     return cast("str | None", answers[0]["error"])
 
 
+# Sends a message to an address; what is wrong, or None.
+Send = Callable[[str, Mapping[str, Any]], "str | None"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Receiver:
+    """Who is informed: an address, how messages get there, and what it is called.
+
+    ``key`` is what the store calls it; ``name`` is for people.
+    """
+
+    key: str
+    name: str
+    url: str
+    send: Send
+
+
 class WebhookSender:
     """A thread of a supervisor that notes runs that stall, and sends messages that are due.
 
@@ -97,20 +114,32 @@ class WebhookSender:
     store
         Where the messages wait.
     url
-        Who is informed; None: nobody.
+        The webhook that is informed; None: none.
     send
-        Sends a message, as `post` does.
+        Sends a message to the webhook, as `post` does.
+    messengers
+        Addresses of Apprise that are informed, too. Each gets a message of its own, and once one
+        has taken it, it is not sent there again.
+    send_to_people
+        Sends a message to one of them, as `notify` does.
     """
 
     def __init__(
         self,
         store: Store,
         url: str | None,
-        send: Callable[[str, Mapping[str, Any]], str | None] = post,
+        send: Send = post,
+        *,
+        messengers: Sequence[str] = (),
+        send_to_people: Send = notify,
     ) -> None:
         self.store = store
-        self.url = url
-        self.send = send
+        self._receivers: list[_Receiver] = []
+        if url:
+            self._receivers.append(_Receiver("webhook", "the webhook", url, send))
+        for number, address in enumerate(dict.fromkeys(messengers), start=1):
+            receiver = _Receiver(key_of(address), f"messenger {number}", address, send_to_people)
+            self._receivers.append(receiver)
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._loop, name="webhook", daemon=True)
 
@@ -140,11 +169,28 @@ class WebhookSender:
             _log.warning("webhook: %s", error)
 
     def deliver(self) -> None:
-        """Send what is due, until one message is not taken."""
-        while self.url and (message := self.store.lease_message()):
-            error = self.send(self.url, message.content)
-            self.store.acknowledge_message(message, error)
-            if error is not None:
-                _log.warning("run %s: the webhook was not informed: %s", message.run_id, error)
+        """Send what is due, until one message is not taken everywhere."""
+        while self._receivers and (message := self.store.lease_message()):
+            waiting = [each for each in self._receivers if each.key not in message.taken]
+            errors = _send_to_all(waiting, message.content)
+
+            taken = [*message.taken, *(each.key for each in waiting if each.name not in errors)]
+            self.store.acknowledge_message(message, errors, taken)
+            for receiver in waiting:
+                if (error := errors.get(receiver.name)) is None:
+                    _log.info("run %s: %s was informed", message.run_id, receiver.name)
+                else:
+                    text = "run %s: %s was not informed: %s"
+                    _log.warning(text, message.run_id, receiver.name, error)
+            if errors:
                 return
-            _log.info("run %s: the webhook was informed", message.run_id)
+
+
+def _send_to_all(receivers: Sequence[_Receiver], content: Mapping[str, Any]) -> dict[str, str]:
+    """Send a message to all at once, as its lease is short; the errors, by who has not taken it."""
+    if not receivers:
+        return {}
+    with ThreadPoolExecutor(len(receivers), "messages") as pool:
+        outcomes = pool.map(lambda receiver: receiver.send(receiver.url, content), receivers)
+        pairs = zip(receivers, outcomes, strict=True)
+        return {receiver.name: error for receiver, error in pairs if error is not None}

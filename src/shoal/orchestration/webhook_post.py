@@ -15,6 +15,11 @@ from typing import Any
 
 from shoal.system.child import Parent, answer
 
+# How long a whole exchange may take, from the look-up of the name to the answer.
+ANSWER_SECONDS = 10.0
+# How long the process that posts may take to get ready, on a machine that is busy.
+START_SECONDS = 10.0
+
 
 def main(parent: Parent, arguments: Sequence[str]) -> None:
     """The entry: post what the parent requests, and answer with what is wrong.
@@ -30,13 +35,21 @@ def main(parent: Parent, arguments: Sequence[str]) -> None:
     if request is None:
         return
 
-    # Nothing else ends a look-up of a name, or an answer that comes byte by byte.
-    limit = threading.Timer(request["seconds"], _give_up, (request["seconds"],))
-    limit.daemon = True
-    limit.start()
+    limit = end_after(request["seconds"])
     error = _post(request["url"], request["content"], request["seconds"])
     limit.cancel()
     answer(error=error)
+
+
+def end_after(seconds: float) -> threading.Timer:
+    """End this process after so many seconds, unless what is returned is cancelled before.
+
+    Nothing else ends a look-up of a name, or an answer that comes byte by byte.
+    """
+    limit = threading.Timer(seconds, _give_up, (seconds,))
+    limit.daemon = True
+    limit.start()
+    return limit
 
 
 def _give_up(seconds: float) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from os import PathLike
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -24,6 +24,7 @@ from shoal.objectives.built_in_decoders import find_decoder, unknown_decoder
 from shoal.objectives.losses import LOSS_NAMES
 from shoal.objectives.registry import METRICS
 from shoal.settings.executors import check_executor_name
+from shoal.settings.field_help import SETTINGS
 from shoal.settings.named_code import MetricSetting, NamedCode, NamedCodeSetting, name_in
 from shoal.settings.phase import FIRST_CONFIRMATION
 from shoal.settings.presets import (
@@ -59,11 +60,18 @@ _OF_SAMPLERS = (
 _OF_MACHINES = ("deadline", "executor", "workers")
 
 
+def described(name: str, default: Any = None, factory: Callable[[], Any] | None = None) -> Any:
+    """A field with its default and its description, which stands in `shoal.settings.field_help`."""
+    if factory is not None:
+        return Field(default_factory=factory, description=SETTINGS[name].description)
+    return Field(default, description=SETTINGS[name].description)
+
+
 class SearchSettings(BaseModel):
     """Everything that a search depends on besides its data. Frozen; unknown names are refused.
 
-    docs/reference/settings.md describes them for users, with the defaults of the presets. The
-    defaults here are those that no preset changes.
+    What each means is its description (`shoal.settings.field_help`). The defaults here are those
+    that no preset changes.
 
     Budgets: ``generations`` always; ``evaluations`` and ``max_seconds`` end a search earlier when
     given. A training ends after ``iterations``, after ``training_seconds`` (new work is then not
@@ -79,125 +87,67 @@ class SearchSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    # What is meant by settings that are not given: see `shoal.settings.presets`.
-    preset: Literal["modern", "classic", "simulation", "function"] = "modern"
-    # Of all random numbers of the search.
-    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    preset: Literal["modern", "classic", "simulation", "function"] = described("preset", "modern")
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = described("seed", 0)
 
-    # Individuals of a generation.
-    population: Annotated[int, Field(ge=2, le=10_000)] = 12
-    # Budget, in generations.
-    generations: Annotated[int, Field(ge=1, le=1_000_000)] = 100
-    # Budget, in trainings of the search (confirmations do not count); None: no limit.
-    evaluations: Positive | None = None
-    # Budget, in seconds of active time; None: no limit.
-    max_seconds: Seconds | None = None
+    population: Annotated[int, Field(ge=2, le=10_000)] = described("population", 12)
+    generations: Annotated[int, Field(ge=1, le=1_000_000)] = described("generations", 100)
+    evaluations: Positive | None = described("evaluations", None)
+    max_seconds: Seconds | None = described("max_seconds", None)
 
-    # The sampler proposes genomes: a name of `shoal.settings.samplers`, or "module:ClassName".
-    # In Python also an object or a class, of which such a text is kept.
-    sampler: str = "genetic"
-    # What a sampler of the user's own is made with: keyword arguments of its class.
-    sampler_options: dict[str, Any] = Field(default_factory=dict)
-    # Of the file of such a sampler, 64 hexadecimal digits; None: not recorded.
-    sampler_sha256: str | None = None
-    # Swarms of the literature in the first generation, of which they are half at most.
-    start: tuple[str, ...] = ()
-    # Probability that a gene of a child moves.
-    mutation: Rate = 0.2
-    # Probability that a child has two parents.
-    crossover: Rate = 0.6
-    # Individuals that are carried over unchanged.
-    elitism: Annotated[int, Field(ge=0)] = 2
-    # Contenders for each parent.
-    tournament: Positive = 3
+    sampler: str = described("sampler", "genetic")
+    sampler_options: dict[str, Any] = described("sampler_options", factory=dict)
+    sampler_sha256: str | None = described("sampler_sha256", None)
+    start: tuple[str, ...] = described("start", ())
+    mutation: Rate = described("mutation", 0.2)
+    crossover: Rate = described("crossover", 0.6)
+    elitism: Annotated[int, Field(ge=0)] = described("elitism", 2)
+    tournament: Positive = described("tournament", 3)
 
-    # How the repeats of a generation are spent: see `shoal.tuning.racing`.
-    racing: Literal["halving", "t-race", "fixed"] = "halving"
-    # Repeats that each genome gets first; with "fixed", in each generation.
-    repeats: Annotated[int, Field(ge=1, le=FIRST_CONFIRMATION)] = 3
-    # Repeats that a genome gets at most.
-    max_repeats: Annotated[int, Field(ge=1, le=FIRST_CONFIRMATION)] = 21
-    # With halving, how many times longer each rung trains than the rung before it.
-    growth: Annotated[int, Field(ge=1, le=16)] = 2
+    racing: Literal["halving", "t-race", "fixed"] = described("racing", "halving")
+    repeats: Annotated[int, Field(ge=1, le=FIRST_CONFIRMATION)] = described("repeats", 3)
+    max_repeats: Annotated[int, Field(ge=1, le=FIRST_CONFIRMATION)] = described("max_repeats", 21)
+    growth: Annotated[int, Field(ge=1, le=16)] = described("growth", 2)
 
-    # Steps of a swarm in one training of full length.
-    iterations: Annotated[int, Field(ge=1, le=100_000_000)] = 500
-    # Whether ``iterations`` are those of the default genome, and all others train for as many
-    # iterations as come to the same multiply-adds.
-    equal_effort: bool = True
-    # Seconds after which each training ends; None: no limit.
-    training_seconds: Seconds | None = None
-    # Patience of a training of full length, in iterations. Trainings of another length have it in
-    # proportion. None: no training ends early.
-    patience: Positive | None = None
-    # Whose loss patience waits for: that of the rows that are learned, or of those that validate;
-    # then the network with the smallest loss on these is kept.
-    patience_on: Literal["training", "validation"] = "training"
-    # Improvement of the loss that patience waits for, as a share of the loss.
-    min_improvement: Annotated[float, Field(ge=0, lt=1)] = 0.0001
+    iterations: Annotated[int, Field(ge=1, le=100_000_000)] = described("iterations", 500)
+    equal_effort: bool = described("equal_effort", True)
+    training_seconds: Seconds | None = described("training_seconds", None)
+    patience: Positive | None = described("patience", None)
+    patience_on: Literal["training", "validation"] = described("patience_on", "training")
+    min_improvement: Annotated[float, Field(ge=0, lt=1)] = described("min_improvement", 0.0001)
 
-    # Genomes whose scores are confirmed on unused random streams.
-    finalists: Annotated[int, Field(ge=0, le=100)] = 6
-    # Whether the first swarm of ``start`` is confirmed however it did in the search, and is
-    # recommended unless another genome is significantly better.
-    incumbent: bool = False
-    # Confirmations of each of the last two finalists, at most.
-    confirmations: Annotated[int, Field(ge=2, le=1000)] = 5
-    # How many times longer confirmations and the champion train.
-    final_factor: Annotated[int, Field(ge=1, le=1000)] = 8
-    # Networks of the champion, at most.
-    networks: Annotated[int, Field(ge=1, le=100)] = 5
-    # How the networks' predictions are combined. "weighted": by their validation errors.
-    ensemble: Literal["mean", "weighted"] = "mean"
-    # Whether other methods are fitted to the champion's rows at the end.
-    baselines: bool = True
+    finalists: Annotated[int, Field(ge=0, le=100)] = described("finalists", 6)
+    incumbent: bool = described("incumbent", False)
+    confirmations: Annotated[int, Field(ge=2, le=1000)] = described("confirmations", 5)
+    final_factor: Annotated[int, Field(ge=1, le=1000)] = described("final_factor", 8)
+    networks: Annotated[int, Field(ge=1, le=100)] = described("networks", 5)
+    ensemble: Literal["mean", "weighted"] = described("ensemble", "mean")
+    baselines: bool = described("baselines", True)
 
-    # Simulations: the scenarios that each particle meets in an iteration.
-    scenarios: Annotated[int, Field(ge=1, le=1_000_000)] = 8
-    # Simulations: whether each iteration has new scenarios. Bests are then evaluated anew, too.
-    fresh_scenarios: bool = True
-    # Simulations: the unused scenarios on which the best positions of a training are compared.
-    validation_scenarios: Annotated[int, Field(ge=1, le=1_000_000)] = 64
-    # Simulations: the scenarios on which the champion is tested, which nothing else meets.
-    test_scenarios: Annotated[int, Field(ge=1, le=1_000_000)] = 1000
-    # Simulations: a training ends after this number of simulated steps; None: no limit.
-    steps: Positive | None = None
+    scenarios: Annotated[int, Field(ge=1, le=1_000_000)] = described("scenarios", 8)
+    fresh_scenarios: bool = described("fresh_scenarios", True)
+    validation_scenarios: Annotated[int, Field(ge=1, le=1_000_000)] = described(
+        "validation_scenarios", 64
+    )
+    test_scenarios: Annotated[int, Field(ge=1, le=1_000_000)] = described("test_scenarios", 1000)
+    steps: Positive | None = described("steps", None)
 
-    # What the search selects, confirms and reports on: a name of `shoal.objectives.registry`, of an
-    # objective, or code of a user's. None: the objective's own metric, or the accuracy.
-    metric: MetricSetting | None = None
-    # What swarms minimise, row by row. None: "mse" for regression, "cross_entropy" for
-    # classification.
-    loss: str | None = None
-    # What swarms optimise in place of a loss: an objective, or code of a user's.
-    objective: NamedCodeSetting | None = None
-    # What networks the positions of a swarm stand for: a name of
-    # `shoal.objectives.built_in_decoders`, or code of a user's. None: a position is a network.
-    decoder: NamedCodeSetting | None = None
-    # Tables: the network that swarms start from, trained by "adam" or "lbfgs", or a file's. None:
-    # they start at random.
-    start_from: StartSetting | None = None
+    metric: MetricSetting | None = described("metric", None)
+    loss: str | None = described("loss", None)
+    objective: NamedCodeSetting | None = described("objective", None)
+    decoder: NamedCodeSetting | None = described("decoder", None)
+    start_from: StartSetting | None = described("start_from", None)
 
-    # Narrower bounds of numeric genes, (low, high) by name.
-    bounds: dict[str, tuple[Bound, Bound]] = Field(default_factory=dict)
-    # Allowed values of categorical genes, by name. Every gene that is searched has its values here,
-    # given or not, so that a record says what was drawn from: later versions may know more values.
-    choices: dict[str, tuple[str, ...]] = Field(default_factory=dict)
-    # Genes that are searched besides the first version's, or over all their values.
-    extra_genes: tuple[str, ...] = ()
-    # Hidden layers, at most; 0: none, a linear network.
-    max_depth: Annotated[int, Field(ge=0, le=3)] = 3
-    # Neurons of a hidden layer, at most.
-    max_width: Annotated[int, Field(ge=1, le=1024)] = 1024
+    bounds: dict[str, tuple[Bound, Bound]] = described("bounds", factory=dict)
+    choices: dict[str, tuple[str, ...]] = described("choices", factory=dict)
+    extra_genes: tuple[str, ...] = described("extra_genes", ())
+    max_depth: Annotated[int, Field(ge=0, le=3)] = described("max_depth", 3)
+    max_width: Annotated[int, Field(ge=1, le=1024)] = described("max_width", 1024)
 
-    # Seconds after which a training counts as hanging, is ended and tried again; None: never.
-    deadline: Seconds | None = None
-    # What computes a training. "reference" is plain NumPy: slow, and the definition.
-    engine: Literal["cpu", "reference"] = "cpu"
-    # Where trainings run: a name of `shoal.settings.executors`, some with options behind a colon.
-    executor: str = "local"
-    # Trainings at a time. None: one for each core.
-    workers: Positive | None = None
+    deadline: Seconds | None = described("deadline", None)
+    engine: Literal["cpu", "reference"] = described("engine", "cpu")
+    executor: str = described("executor", "local")
+    workers: Positive | None = described("workers", None)
 
     # ---- Reading what a user gives ---------------------------------------------------------------
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import logging
 import statistics
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,6 +37,8 @@ RECENT_TRAININGS = 100
 SENDING_SECONDS = 60.0
 # The pause after the first failure, in seconds. It doubles with each failure, up to the second.
 RETRY_SECONDS = (15.0, 3600.0)
+# The key in a message's content under which those are noted that have it, while others do not.
+_TAKEN = "_taken"
 # For how long a message is tried, in seconds: nobody is told of a store's whole history.
 KEPT_SECONDS = 86_400.0
 
@@ -54,12 +57,15 @@ class OutboxMessage:
         The JSON object to send.
     tries
         How often it was leased, this time included.
+    taken
+        The keys of receivers that have it already.
     """
 
     id: int
     run_id: int
     content: dict[str, Any]
     tries: int
+    taken: tuple[str, ...] = ()
 
 
 def add(connection: Connection, run_id: int, kind: str, key: str, host: str | None) -> bool:
@@ -213,10 +219,17 @@ def lease_next(connection: Connection) -> OutboxMessage | None:
 
     tries = row.tries + 1
     _change(connection, row.id, tries=tries, due=now() + SENDING_SECONDS)
-    return OutboxMessage(row.id, row.run_id, {"id": row.id, **row.content}, tries)
+    content = {"id": row.id, **row.content}
+    taken = tuple(content.pop(_TAKEN, ()))
+    return OutboxMessage(row.id, row.run_id, content, tries, taken)
 
 
-def acknowledge(connection: Connection, sent: OutboxMessage, error: str | None) -> None:
+def acknowledge(
+    connection: Connection,
+    sent: OutboxMessage,
+    errors: Mapping[str, str],
+    taken: Sequence[str] = (),
+) -> None:
     """Note what has become of a leased message.
 
     Parameters
@@ -225,9 +238,11 @@ def acknowledge(connection: Connection, sent: OutboxMessage, error: str | None) 
         The transaction.
     sent
         The message, as `lease_next` gave it.
-    error
-        Why it could not be sent; None: it was sent. A message that could not be sent is due again
-        later, for a day.
+    errors
+        Why it could not be sent, by who should have got it; empty: all have it. Otherwise it is due
+        again later, for a day.
+    taken
+        The keys of receivers that have it, and do not get it again.
     """
     query = select(notice, now().label("now")).where(notice.c.id == sent.id)
     row = connection.execute(query).first()
@@ -236,9 +251,9 @@ def acknowledge(connection: Connection, sent: OutboxMessage, error: str | None) 
         return
 
     event_kind = sent.content["event"]
-    if error is None:
+    if not errors:
         _change(connection, sent.id, due=None)
-        text = "run %d: the webhook has the message %s, try %d"
+        text = "run %d: the message %s was sent, try %d"
         log_on_commit(connection, _log, logging.INFO, text, sent.run_id, event_kind, sent.tries)
         return
 
@@ -250,7 +265,10 @@ def acknowledge(connection: Connection, sent: OutboxMessage, error: str | None) 
         _change(connection, sent.id, due=None)
     else:
         then = "It is tried again for a day."
-        _change(connection, sent.id, due=next_try)
+        content = row.content
+        if taken:
+            content = {**content, _TAKEN: list(taken)}
+        _change(connection, sent.id, due=next_try, content=content)
 
     # The error is not logged: it may hold the webhook's address, which is a secret.
     text = "run %d: the message %s was not sent, try %d, the last: %s"
@@ -258,12 +276,13 @@ def acknowledge(connection: Connection, sent: OutboxMessage, error: str | None) 
         connection, _log, logging.WARNING, text, sent.run_id, event_kind, sent.tries, is_last
     )
     if is_last or sent.tries == 1:
-        add_event(
-            connection,
-            f"The webhook was not told that the run has {event_kind}: {error}. {then}",
-            sent.run_id,
-            "warning",
-        )
+        for name, error in errors.items():
+            add_event(
+                connection,
+                f"{name.capitalize()} was not told that the run has {event_kind}: {error}. {then}",
+                sent.run_id,
+                "warning",
+            )
 
 
 def _change(connection: Connection, message_id: int, **values: Any) -> None:

@@ -126,7 +126,9 @@ class RecordedResults:
         query = _select_evaluations(run_id).order_by(evaluation.c.id.desc()).limit(count)
         return read_evaluations(self._all(query), {})
 
-    def evaluation_rows(self, run_id: int | str, after: int = 0) -> list[tuple[Any, ...]]:
+    def evaluation_rows(
+        self, run_id: int | str, after: int = 0, limit: int | None = None
+    ) -> list[tuple[Any, ...]]:
         """Short rows of the evaluations, in the order of their recording.
 
         Parameters
@@ -135,6 +137,8 @@ class RecordedResults:
             The run.
         after
             Only evaluations that were recorded after the one with this id.
+        limit
+            How many, at most; None: all of them.
 
         Returns
         -------
@@ -148,6 +152,10 @@ class RecordedResults:
             else:
                 columns.append(evaluation.c[name])
         query = select(*columns).where(evaluation.c.run_id == runs.parse_id(run_id))
+
+        if limit is not None:
+            first = query.where(evaluation.c.id > after).order_by(evaluation.c.id).limit(limit)
+            return [tuple(row) for row in self._all(first)]
 
         rows: list[tuple[Any, ...]] = []
         for page in self._pages(query, after):

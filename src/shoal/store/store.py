@@ -18,7 +18,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import ColumnElement, Connection, and_, func, select
 
 from shoal.errors import StoreError
 from shoal.settings.search_settings import SearchSettings
@@ -382,7 +382,9 @@ class Store(RunOwnership, RecordedResults, Supervision, Labelling):
         """The tables that runs use, the last used first."""
         return self._database.read(runs.read_tables)
 
-    def runs(self, limit: int | None = None, *, archived: bool = True) -> list[RunView]:
+    def runs(
+        self, limit: int | None = None, *, archived: bool = True, before: int | None = None
+    ) -> list[RunView]:
         """The runs of the store.
 
         Parameters
@@ -391,13 +393,20 @@ class Store(RunOwnership, RecordedResults, Supervision, Labelling):
             How many, at most; None: all of them.
         archived
             Whether archived ones are among them.
+        before
+            Only runs with a smaller number than this one; None: all of them.
 
         Returns
         -------
         list of RunView
             The newest first.
         """
-        condition = None if archived else run.c.archived.is_(None)
+        conditions: list[ColumnElement[bool]] = []
+        if not archived:
+            conditions.append(run.c.archived.is_(None))
+        if before is not None:
+            conditions.append(run.c.id < before)
+        condition = and_(*conditions) if conditions else None
         return self._database.read(lambda c: runs.read_runs(c, condition, limit))
 
     def run_count(self) -> int:

@@ -6,11 +6,13 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy import delete, update
 
-from shoal.store import leases, outbox
+from shoal.store import leases, measures, outbox
 from shoal.store.connection import Database
+from shoal.store.measures import Measures
 from shoal.store.outbox import OutboxMessage
 from shoal.store.records import Owner, SupervisorView, process_of
 from shoal.store.tables import now, supervisor
@@ -89,6 +91,19 @@ class Supervision:
         """The live supervisors, oldest first."""
         return self._database.read(leases.supervisors)
 
+    # --- how it goes ---------------------------------------------------------------------------
+
+    def measure(self, failures_after: int | None = None) -> Measures:
+        """Count what a monitoring system watches; see `Measures`.
+
+        Parameters
+        ----------
+        failures_after
+            The id of an evaluation: failed ones are counted from the next on. None: none is
+            counted, so that a large store is not read from its beginning.
+        """
+        return self._database.read(lambda c: measures.measure(c, failures_after))
+
     # --- messages for the webhook -------------------------------------------------------------
 
     def note_stalled(self) -> list[int]:
@@ -114,15 +129,23 @@ class Supervision:
             return None
         return self._database.write(outbox.lease_next)
 
-    def acknowledge_message(self, message: OutboxMessage, error: str | None = None) -> None:
+    def acknowledge_message(
+        self,
+        message: OutboxMessage,
+        errors: Mapping[str, str] | None = None,
+        taken: Sequence[str] = (),
+    ) -> None:
         """Note what has become of a leased message.
 
         Parameters
         ----------
         message
             What `lease_message` gave.
-        error
-            Why it could not be sent; None: it was sent. A message that could not be sent is due
-            again later, for a day.
+        errors
+            Why it could not be sent, by who should have got it; None or empty: it was sent.
+            Otherwise it is due again later, for a day.
+        taken
+            The keys of receivers that have it; they do not get it again.
         """
-        self._database.write(lambda c: outbox.acknowledge(c, message, error))
+        by_receiver = errors or {}
+        self._database.write(lambda c: outbox.acknowledge(c, message, by_receiver, taken))

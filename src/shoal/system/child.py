@@ -67,6 +67,7 @@ class Entry(StrEnum):
     LIVE_EPISODE = "shoal.replay.live_episode:main"
     UPLOAD = "shoal.data.upload:main"
     WEBHOOK_POST = "shoal.orchestration.webhook_post:main"
+    NOTIFY_POST = "shoal.orchestration.notify_post:main"
     PROBLEM_CHECK = "shoal.problems.check_process:main"
     TRAINER = "shoal.executors.trainer:serve"
     FOLDER_GUARD = "shoal.system.folder_guard:guard"

@@ -6,6 +6,9 @@ import errno
 import os
 from pathlib import Path
 
+# In the environment: "stderr" has supervisors log to standard error rather than to a file.
+LOG_VARIABLE = "SHOAL_LOG"
+
 
 def log_path() -> Path:
     """The log of all supervisors of this user."""
@@ -13,11 +16,16 @@ def log_path() -> Path:
 
 
 def writable_log() -> Path | None:
-    """The log of all supervisors of this user; None: it cannot be written."""
+    """The log of all supervisors of this user; None: they log to standard error."""
     log = log_path()
-    if can_be_written(log):
-        return log
-    return None
+    if is_log_unwanted() or not can_be_written(log):
+        return None
+    return log
+
+
+def is_log_unwanted() -> bool:
+    """Whether supervisors are to log to standard error, where something else keeps it."""
+    return os.environ.get(LOG_VARIABLE) == "stderr"
 
 
 def can_be_written(path: Path) -> bool:

@@ -68,16 +68,16 @@ class _BudgetField:
 # The numbers of the budget; `_BUDGET_ROWS` says where each stands.
 _BUDGET_FIELDS = {
     "generations": _BudgetField(
-        1, 1_000_000, "rounds of the genetic algorithm; a finished run can be continued"
+        1, 1_000_000, f"{field_help.GENERATIONS}; a finished run can be continued"
     ),
-    "population": _BudgetField(2, 10_000, "genomes in a generation"),
+    "population": _BudgetField(2, 10_000, field_help.POPULATION),
     "iterations": _BudgetField(
         1,
         100_000_000,
         f"{field_help.ITERATIONS}; of the longest ones, where they differ",
     ),
     "repeats": _BudgetField(1, 1_000, f"{field_help.REPEATS}, each from another start"),
-    "seed": _BudgetField(0, 2**53 - 1, "the same seed gives exactly the same result"),
+    "seed": _BudgetField(0, 2**53 - 1, f"{field_help.SEED}; the same seed gives the same result"),
     "max_seconds": _BudgetField(
         1.0,
         1e9,
@@ -373,7 +373,7 @@ def _test_part(left: DeltaGenerator, right: DeltaGenerator) -> dict[str, Any]:
         0.9,
         step=0.05,
         key=key("test_fraction"),
-        help="share of the rows that nobody looks at before the end",
+        help=field_help.TEST_FRACTION,
         persist_state="session",
     )
 
@@ -382,7 +382,7 @@ def _test_part(left: DeltaGenerator, right: DeltaGenerator) -> dict[str, Any]:
         0,
         2**32 - 1,
         key=key("data_seed"),
-        help="of the split",
+        help=field_help.DATA_SEED,
         persist_state="session",
     )
 
@@ -472,14 +472,13 @@ def _groups(left: DeltaGenerator, right: DeltaGenerator, names: list[str]) -> di
 
 def _roles(left: DeltaGenerator, right: DeltaGenerator, numbers: list[str]) -> dict[str, Any]:
     """Which columns of numbers are no features, and stay with their rows."""
-    weight_help = "how much each row counts; the column is no feature"
-    weight = _column_or_none(left, "weight", numbers, weight_help)
+    weight = _column_or_none(left, "weight", numbers, field_help.WEIGHT)
 
     right.multiselect(
         "Columns for objectives",
         numbers,
         key=key("columns"),
-        help="no features: they stay with their rows, for objectives that need them",
+        help=field_help.COLUMNS,
         placeholder="none",
         persist_state="session",
     )

@@ -11,6 +11,7 @@ from starlette.middleware import Middleware
 from shoal.dashboard.network_access import allowed_hosts_from_env, session_manager_from_env
 from shoal.dashboard.server.auth_middleware import AuthMiddleware
 from shoal.dashboard.server.index_page import IndexPageMiddleware
+from shoal.dashboard.server.programs import ProgramsMiddleware
 from shoal.dashboard.server.warmup import warm_up
 
 app = st.App(
@@ -21,6 +22,7 @@ app = st.App(
             sessions=session_manager_from_env(),
             names=allowed_hosts_from_env(),
         ),
+        Middleware(ProgramsMiddleware),
         Middleware(IndexPageMiddleware),
     ],
 )

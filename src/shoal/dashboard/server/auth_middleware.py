@@ -13,13 +13,20 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect, HTTPConnection, Request
-from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.responses import (
+    HTMLResponse,
+    JSONResponse,
+    PlainTextResponse,
+    RedirectResponse,
+    Response,
+)
 
 from shoal.auth import AccessError, Identity, TooManyTriesError
 from shoal.auth.sessions import SESSION_SECONDS, SessionManager
 from shoal.dashboard.network_access import cookie_name, is_named, source_of
 from shoal.dashboard.server import oidc
 from shoal.dashboard.server.login_page import POLICY, login_page, logout_page
+from shoal.dashboard.server.program_paths import is_for_programs
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -141,6 +148,8 @@ async def _answer(request: Request, sessions: SessionManager) -> Response | None
     path = request.url.path
     reads = request.method in ("GET", "HEAD")
     session = request.cookies.get(_cookie(request))
+    if is_for_programs(path):
+        return _answer_program(request, sessions, session)
 
     # Another site's form could log a visitor in under a name of its choice, or out.
     if not reads and path in ("/login", "/logout") and not _is_same_origin(request):
@@ -172,6 +181,31 @@ async def _answer(request: Request, sessions: SessionManager) -> Response | None
     if not _may_send(identity, request):
         return PlainTextResponse("Viewers cannot upload.", 403)
     return None
+
+
+def _answer_program(
+    request: Request, sessions: SessionManager, session: str | None
+) -> Response | None:
+    """Answer a program that is not known; None: it is, by its token or its browser's session.
+
+    It is never sent to the login page, and a token in its address is not looked at, as addresses
+    are written to logs.
+    """
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer":
+        identity = sessions.identity_of_token(token.strip())
+    else:
+        identity = sessions.identity(session)
+    if identity is not None:
+        return None
+
+    content = {
+        "error": "Log in first.",
+        "expected": "the header Authorization: Bearer TOKEN",
+        "remedy": "make a token: shoal access token NAME --viewer",
+    }
+    headers = {"WWW-Authenticate": "Bearer", "Cache-Control": "no-store"}
+    return JSONResponse(content, 401, headers)
 
 
 def _answer_stranger(request: Request, sessions: SessionManager, *, reads: bool) -> Response | None:
