@@ -135,7 +135,7 @@ print(json.dumps(list(map(str, model.predict(pd.read_parquet("table.parquet"))))
 def test_tensorboard_reads_its_generations(tracked: tuple[shoal.SearchResult, Path]) -> None:
     result, folder = tracked
     found = scalars(folder / "events")
-    assert found["best_score"] == pytest.approx(expected(result))
+    np.testing.assert_allclose(found["best_score"], expected(result), rtol=1e-6)
     assert result.champion is not None
     assert found["champion_score"][0][1] == pytest.approx(result.champion.score)
 
@@ -144,19 +144,38 @@ def test_wandb_has_an_offline_run_with_its_generations(
     tracked: tuple[shoal.SearchResult, Path],
 ) -> None:
     from wandb.proto.wandb_internal_pb2 import Record
-    from wandb.sdk.internal.datastore import DataStore
 
     result, folder = tracked
     (file,) = (folder / "wandb").glob("offline-run-*/*.wandb")
-    store = DataStore()
-    store.open_for_scan(str(file))
     found = []
-    while content := store.scan_data():
+    for content in records(file.read_bytes()):
         record = Record.FromString(content)
         if record.HasField("history"):
             items = {i.key or "/".join(i.nested_key): i.value_json for i in record.history.item}
-            found.append((int(items["_step"]), float(items["best_score"])))
-    assert found == pytest.approx(expected(result))
+            if "best_score" in items:
+                found.append((record.history.step.num, float(items["best_score"])))
+    np.testing.assert_allclose(found, expected(result))
+
+
+def records(content: bytes) -> list[bytes]:
+    """What a file of W&B holds: a head of 7 bytes, then LevelDB's log in blocks of 32 KiB."""
+    found = []
+    parts = b""
+    place = 7
+    while place + 7 <= len(content):
+        left = 32768 - place % 32768
+        if left < 7:
+            place += left
+            continue
+        length = int.from_bytes(content[place + 4 : place + 6], "little")
+        kind = content[place + 6]
+        parts += content[place + 7 : place + 7 + length]
+        place += 7 + length
+        # 1: whole, 2 to 4: the first, a middle and the last part.
+        if kind in (1, 4):
+            found.append(parts)
+            parts = b""
+    return found
 
 
 class Interrupted(Exception):

@@ -204,9 +204,9 @@ SETTINGS = {
     "executor": Help(
         "Where trainings run",
         "`local`: worker processes of this machine. `ray`, `dask`, `slurm`, `mpi`, `executorlib`: "
-        "a cluster ([More than one machine](../how-to/cluster.md)), some with an address or options "
-        "behind a colon, as `dask:tcp://HOST:PORT`; in Python also a pool of `concurrent.futures`. "
-        "It never changes a result.",
+        "a cluster ([More than one machine](../how-to/cluster.md)), some with an address or "
+        "options behind a colon, as `dask:tcp://HOST:PORT`; in Python also a pool of "
+        "`concurrent.futures`. It never changes a result.",
     ),
     "workers": Help(
         "Worker processes",
