@@ -42,6 +42,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import shoal
+from markdown_tables import fit_tables
 
 DIMENSIONS = (10, 100, 1000)
 PARTICLES = 48
@@ -616,7 +617,7 @@ def main() -> None:
         rounds=arguments.rounds,
         cores=os.cpu_count(),
     )
-    out.write_text(text)
+    out.write_text(fit_tables(text))
     print(f"Written to {out.name}")
 
 

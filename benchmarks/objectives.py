@@ -36,6 +36,7 @@ from scipy.optimize import minimize
 from sklearn.ensemble import HistGradientBoostingRegressor
 
 import shoal
+from markdown_tables import fit_tables
 from shoal.numerics.stats import ci95_half_width
 from shoal.objectives.lookup import get_built_in
 
@@ -335,7 +336,7 @@ def main() -> int:
 
     results = read_results(options.out)
     if options.table:
-        print(report(results))
+        print(fit_tables(report(results)))
         return 0
     names = options.only or list(CASES)
     if unknown := [name for name in names if name not in CASES]:

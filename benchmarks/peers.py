@@ -44,6 +44,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from markdown_tables import fit_tables
+
 ROWS, PARTICLES = 721, 48
 LAYERS = (8, 32, 16, 1)
 INPUTS, WEIGHTS = LAYERS[0], sum(a * b + b for a, b in pairwise(LAYERS))
@@ -777,7 +779,7 @@ and **how many times Shoal's**.
 {chr(10).join(map(str, rows))}
 """
     if options.out:
-        options.out.write_text(text)
+        options.out.write_text(fit_tables(text))
     report = {
         "cores": cores,
         "processor": processor(),

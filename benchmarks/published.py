@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import shoal
+from markdown_tables import fit_tables
 
 PUBLISHED = Path(__file__).with_name("published.json")
 HEAD = """# The student system's results, reproduced
@@ -139,7 +140,8 @@ def main() -> None:
         cores=os.cpu_count(),
     )
     if options.out:
-        options.out.write_text(text + "\n".join(line(c) for c in comparisons) + "\n")
+        table = text + "\n".join(line(c) for c in comparisons) + "\n"
+        options.out.write_text(fit_tables(table))
     print(f"{sum(c.agrees for c in comparisons)} of {len(chosen)} rows agree.")
 
 

@@ -42,6 +42,7 @@ from scipy.stats import rankdata
 from sklearn import datasets
 
 import shoal
+from markdown_tables import fit_tables
 from shoal.numerics.stats import ci95_half_width
 from shoal.settings.search_settings import read_settings_file
 
@@ -316,7 +317,7 @@ def main() -> int:
     if options.table:
         if options.former is not None:
             add_former(results, read_results(options.former))
-        print(report(results))
+        print(fit_tables(report(results)))
         return 0
     settings = read_settings_file(options.settings) if options.settings else {}
     if options.iterations is not None:

@@ -30,9 +30,10 @@ HOMES = {
     "plotly": "dashboard",
     "ray": "executors",
     "gymnasium": "simulations",
+    "onnx": "models",
     **dict.fromkeys(OF_SAMPLERS, "tuning"),
 }
-EXTRAS = ["streamlit", "plotly", "psycopg", "ray", "gymnasium", *OF_SAMPLERS]
+EXTRAS = ["streamlit", "plotly", "psycopg", "ray", "gymnasium", "onnx", *OF_SAMPLERS]
 
 
 def package_of(path: Path) -> str:

@@ -18,7 +18,7 @@ import shoal
 from shoal.numerics.philox import Purpose, derive_key, normals, uniforms
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "pictures" / "figures"
-# Okabe and Ito: told apart by every kind of sight.
+# Okabe and Ito: safe for colour-blind readers.
 BLUE, ORANGE, GREEN, GREY, INK = "#0072b2", "#d55e00", "#009e73", "#8a9499", "#1f2a30"
 PALE = "#e8f1f7"
 

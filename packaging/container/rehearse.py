@@ -114,6 +114,10 @@ def make_root(base: Path, root: Path) -> None:
             shutil.copy(place, root / place.lstrip("/"))
     if Path(_CERTIFICATES).exists():
         shutil.copy(_CERTIFICATES, root / _COPIED_CERTIFICATES.lstrip("/"))
+
+
+def mount_devices(root: Path) -> None:
+    """Give a root its devices and processes."""
     # Seen only in the namespace of `enter_namespace`, and gone with it.
     subprocess.run(["mount", "--types", "proc", "proc", str(root / "proc")], check=True)
     subprocess.run(["mount", "--rbind", "/dev", str(root / "dev")], check=True)
@@ -182,6 +186,7 @@ def make_database(base: Path, root: Path) -> subprocess.Popen[bytes]:
     check are that service's.
     """
     make_root(base, root)
+    mount_devices(root)
     stage = Stage(root, {"PATH": f"/usr/lib/postgresql/17/bin:{_SEARCH_PATH}"})
     run(stage, ["apt-get", "update", "--quiet=2"])
     install = ["apt-get", "install", "--yes", "--quiet=2", "--no-install-recommends"]
@@ -270,6 +275,9 @@ def main() -> None:
     parser.add_argument("folder", type=Path, help="where the roots are made, 2 GB")
     parser.add_argument("--mirror", help="Debian's mirror; default: debootstrap's own")
     parser.add_argument("--build-arg", action="append", default=[], metavar="NAME=VALUE")
+    parser.add_argument(
+        "--again", action="store_true", help="serve from the roots of the time before"
+    )
     given = parser.parse_args()
     if os.geteuid() != 0:
         sys.exit("Only root can enter another root: sudo python3 " + parser.prog)
@@ -290,8 +298,10 @@ def main() -> None:
             stage.arguments.update(pair.split("=", 1) for pair in given.build_arg)
             stages.append(stage)
             names[alias] = stage
-            make_root(base, stage.root)
-        else:
+            if not given.again:
+                make_root(base, stage.root)
+            mount_devices(stage.root)
+        elif not (given.again and name in ("RUN", "COPY")):
             apply(stages, names, name, rest)
     image = stages[-1]
     print("--- a file in the volume", flush=True)

@@ -318,7 +318,9 @@ class SearchResult(Predicting, Shown):
         """
         return diagnostics(self._champion_rows())
 
-    def export(self, to: str | os.PathLike[str], *, force: bool = False) -> Path:
+    def export(
+        self, to: str | os.PathLike[str], *, force: bool = False, onnx: bool = False
+    ) -> Path:
         """Write the champion to a folder, as ``shoal export`` does.
 
         Parameters
@@ -327,6 +329,8 @@ class SearchResult(Predicting, Shown):
             The folder; made if missing.
         force
             Replace the files of an earlier export.
+        onnx
+            Also write the networks with their preprocessing as one ONNX graph, ``model.onnx``.
 
         Returns
         -------
@@ -340,11 +344,14 @@ class SearchResult(Predicting, Shown):
             It is not known where the run is recorded.
         StoreError
             The folder is not empty, or cannot be written.
+        ModelError
+            With ``onnx``: the package onnx is not installed, or the run minimises a function.
         """
         if self.recorded_in is None:
             raise _unknown_store(self.run)
+        export_run = import_module(_EXPORT).export_run
         with self.recorded_in() as store:
-            folder: Path = import_module(_EXPORT).export_run(store, self.run.id, to, force=force)
+            folder: Path = export_run(store, self.run.id, to, force=force, onnx=onnx)
         return folder
 
     def _champion_rows(self) -> ChampionRows:

@@ -136,7 +136,7 @@ def test_too_little_is_refused(frame: pd.DataFrame, problem: str) -> None:
 
 def test_genes_that_do_not_vary_are_named() -> None:
     found = importances(table(40).assign(activation="relu", social_weight=1.5), ACCURACY)
-    assert {"Activation", "Social Weight", "Initialisation", "Weight Decay"} <= set(found.fixed)
+    assert {"Activation", "Social weight", "Initialisation", "Weight decay"} <= set(found.fixed)
     assert not {"activation", "social_weight"} & {gene.name for gene in found.genes}
 
 

@@ -10,15 +10,18 @@ import pytest
 
 from shoal.analysis.progress import (
     RECENT_GENERATIONS,
+    Pace,
     PhaseMark,
     RunPhase,
     RunProgress,
+    pace_of,
     run_progress,
 )
 from shoal.analysis.stages import stages
 from shoal.presentation.formatting import time_left_text
 from shoal.settings.search_settings import SearchSettings
 from shoal.store import GenerationRecord, RunView
+from shoal.store.records import TrainingTime
 from support.summaries import summary, view
 
 
@@ -130,3 +133,70 @@ def test_it_is_never_full_and_never_at_0_s_before_the_end(
     assert time_left_text(run, progress)
     assert run_progress(replace(run, state="finished"), ()).share == 1.0
     assert run_progress(replace(run, state="stopped"), ()).seconds_left is None
+
+
+# The trainings of a real run on two loaded cores: repeat, seconds, when it was recorded in active
+# seconds, worker. It began to train after 99 s; two trainings waited for compiled code.
+RECORDED = (
+    (0, 0.7, 99.8, "a"),
+    (0, 1.7, 100.8, "b"),
+    (0, 67.1, 168.0, "b"),
+    (0, 69.4, 169.2, "a"),
+    (0, 2.3, 170.3, "b"),
+    (0, 2.8, 172.1, "a"),
+    (1, 4.1, 176.3, "a"),
+    (1, 4.8, 177.1, "b"),
+    (1, 2.6, 178.9, "a"),
+    (3, 5.0, 184.0, "a"),
+    (2, 5.3, 184.3, "b"),
+    (3, 5.3, 189.6, "b"),
+    (2, 5.7, 189.7, "a"),
+    (10000, 22.5, 212.4, "a"),
+    (10000, 26.9, 216.8, "b"),
+    (10000, 29.4, 241.8, "a"),
+    (10002, 36.9, 278.9, "a"),
+    (10001, 37.1, 279.1, "b"),
+    (10001, 30.2, 309.2, "b"),
+    (10002, 31.7, 310.8, "b"),
+    (10004, 26.6, 337.6, "b"),
+    (10003, 26.7, 337.7, "a"),
+    (10003, 19.5, 357.1, "b"),
+    (10004, 19.5, 357.2, "a"),
+)
+SEARCH_ENDED, CHAMPION_ENDED, ENDED = 189.7, 440.3, 602.7
+
+
+@pytest.mark.parametrize("at", [152.0, 180.0, 195.0, 225.0, 301.0, 400.0, 452.0])
+def test_compiling_is_not_counted_as_if_it_went_on(at: float) -> None:
+    settings = {
+        "population": 6, "generations": 1, "iterations": 800, "repeats": 1, "max_repeats": 4,
+        "finalists": 3, "confirmations": 5, "final_factor": 4, "networks": 5,
+    }  # fmt: skip
+    known = [row for row in RECORDED if row[2] <= at]
+    run = running(settings, generations=int(at > SEARCH_ENDED), evaluations=len(known), seconds=at)
+    mark = PhaseMark(RunPhase.SEARCH, 0.0)
+    if at > CHAMPION_ENDED:
+        mark = PhaseMark(RunPhase.BASELINES, CHAMPION_ENDED)
+    elif at > RECORDED[-1][2]:
+        mark = PhaseMark(RunPhase.CHAMPION, RECORDED[-1][2])
+    elif at > SEARCH_ENDED:
+        mark = PhaseMark(RunPhase.CONFIRMATION, SEARCH_ENDED)
+    ends = records(SEARCH_ENDED, evaluations=13)[: run.generations]
+
+    pace = pace_of([TrainingTime(row[0], row[1], row[3]) for row in known], run.settings)
+    left = run_progress(run, ends, mark, pace).seconds_left
+    by_clock = run_progress(run, ends, mark).seconds_left
+    assert left is not None and by_clock is not None
+    assert 0.5 < left / (ENDED - at) < 2.0
+    if at < SEARCH_ENDED:
+        assert by_clock > 3 * (ENDED - at), "what the time since the start would say"
+
+
+def test_a_pace_is_of_trainings_that_had_not_to_compile() -> None:
+    settings = SearchSettings.parse({"racing": "fixed", "iterations": 100})
+    assert pace_of([], settings) is None
+    usual = [TrainingTime(0, 2.0, f"worker {number % 2}") for number in range(6)]
+    slow = [TrainingTime(0, 90.0, "worker 0"), TrainingTime(1, 80.0, "worker 1")]
+    pace = pace_of([*usual, *slow], settings)
+    assert pace == Pace(0.02, 2)
+    assert pace.of_all == 0.01

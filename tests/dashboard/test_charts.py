@@ -243,6 +243,19 @@ def test_lines_near_the_scores_are_drawn_and_others_are_named() -> None:
     assert beyond_axis_text(got, marks=marks) == "Constant lies below the axis, at -20.00 %"
 
 
+def test_lines_alone_have_an_axis_before_the_first_generation() -> None:
+    lines = (ReferenceLine("Constant", 75.0), ReferenceLine("Linear model", 82.0))
+    marks = HistoryMarks(lines=lines, planned=4)
+    empty = history_data([], framed([]))
+    figure = history_chart(empty, marks=marks)
+    low, high = score_range(empty, marks=marks)
+    assert 50.0 < low < 75.0
+    assert 82.0 < high <= 100.5
+    levels = [layer for layer in figure["layer"] if layer["encoding"].get("x2")]
+    assert len(levels) == 2
+    assert beyond_axis_text(empty, marks=marks) == ""
+
+
 def test_bands_are_whole_and_end_where_accuracies_end() -> None:
     scores = [97.0, 98.0, 99.5]
     got = history_data(

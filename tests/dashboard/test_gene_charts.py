@@ -68,7 +68,7 @@ def feature(genomes: pd.DataFrame, name: str) -> GeneFeature:
 def test_bars_begin_at_nothing_and_are_hollow_where_they_may_be_nothing() -> None:
     genes = (
         GeneImportance("jump_size", "Jump <Size>", MeanInterval(3.0, 2.0, 3.7)),
-        GeneImportance("swarm_size", "Swarm Size", MeanInterval(-0.1, -0.3, 0.1)),
+        GeneImportance("swarm_size", "Swarm size", MeanInterval(-0.1, -0.3, 0.1)),
     )
     table = importance_bars_html(
         Importances(genes, MeanInterval(0.5, 0.4, 0.6), 100, 100, 0, 0, 50.0, ACCURACY)
@@ -189,10 +189,10 @@ def test_parallel_lines_keep_the_best_and_have_a_place_for_what_is_not_there(
 
     labels = [dimension.label for dimension in data.dimensions]
     assert labels == [
-        "Jump Size",
+        "Jump size",
         "Activation",
-        "Width of Layer 2",
-        "Hidden Layers",
+        "Width of layer 2",
+        "Hidden layers",
         "Accuracy (%)",
     ]
     drawn = data.dimensions[-1].values

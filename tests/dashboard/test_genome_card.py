@@ -50,16 +50,16 @@ def without_meanings(html: str) -> str:
 def test_every_parameter_is_shown_by_its_name() -> None:
     solved = dataclasses.replace(GENOME, readout="solved")
     got = without_meanings(genes_html(solved, SearchSpace().with_genes(NEUTRAL)))
-    labels = {gene.label for gene in NUMERIC_GENES} - {"Weight Scale", "Bias Scale"}
+    labels = {gene.label for gene in NUMERIC_GENES} - {"Weight scale", "Bias scale"}
     labels |= {
-        "Position Scale",
+        "Position scale",
         "Topology",
-        "Stability Margin",
+        "Stability margin",
         "Activation",
         "Informants",
         "Attractor",
     }
-    labels |= {"Update Rule", "Initialisation", "Output Layer"}
+    labels |= {"Update rule", "Initialisation", "Output layer"}
     for label in labels:
         assert f"<dt>{label}</dt>" in got
 
@@ -67,7 +67,7 @@ def test_every_parameter_is_shown_by_its_name() -> None:
 
     first = without_meanings(genes_html(GENOME, SearchSpace()))
     assert not any(
-        f"<dt>{label}</dt>" in first for label in ("Update Rule", "Initialisation", "Weight Decay")
+        f"<dt>{label}</dt>" in first for label in ("Update rule", "Initialisation", "Weight decay")
     )
     assert [number_text(v) for v in (0.0, 0.7298, 0.0031, 12.5)] == [
         "0.000",
@@ -83,9 +83,9 @@ def test_what_the_competitive_rule_does_not_read_has_no_value() -> None:
     )
     unread = re.findall(r"<dt>([^<]*)</dt><dd>–</dd>", without_meanings(got))
     assert unread == [
-        "Number of Informants",
-        "Cognitive Weight",
-        "Global Best Weight",
+        "Number of informants",
+        "Cognitive weight",
+        "Global best weight",
         "Ridge",
         "Informants",
         "Attractor",

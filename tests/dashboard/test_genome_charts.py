@@ -241,7 +241,7 @@ def test_boxes_stand_apart_and_lines_run_forward() -> None:
         f"no score · {oldest[0].name[:8]}",
         "Gen. 1, drawn at random",
     )
-    assert any(line.startswith("Max Position ") for line in lines[elder.name])
+    assert any(line.startswith("Max position ") for line in lines[elder.name])
 
     shown = lineage_html(drawn, {name: f"evaluation?genome={name}&run=1" for name in places})
     links = re.findall(r'<a href="(.+?)"', shown)

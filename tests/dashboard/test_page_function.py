@@ -131,7 +131,7 @@ def test_a_function_is_started_by_its_name(page: Page, site: str, opened: Store)
     expect(bounds).to_have_count(1, timeout=SOON)
     bounds.click()
     search = page.locator(".st-key-search")
-    expect(search).to_contain_text("Informant strategy", timeout=SOON)
+    expect(search).to_contain_text("Informants", timeout=SOON)
     for absent in ("Hidden layers, at most", "Activation"):
         expect(search).not_to_contain_text(absent, timeout=SOON)
 

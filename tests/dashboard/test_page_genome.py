@@ -68,8 +68,8 @@ def test_a_genome_from_its_trainings_to_its_parents(
         expect(page.get_by_role("heading", name=f"Genome {born.name[:8]}")).to_be_visible(
             timeout=SOON
         )
-        expect(page.locator(".st-key-about code")).to_have_text(HOSTILE)
-        expect(page.locator("dl.genes")).to_contain_text("Swarm Size")
+        expect(page.locator("header.run bdi")).to_have_text(HOSTILE)
+        expect(page.locator("dl.genes")).to_contain_text("Swarm size")
         _chooses_another_training(page, born.name)
         _adds_the_held_out_loss(page)
         _trains_it_again(page)

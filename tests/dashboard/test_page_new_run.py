@@ -170,7 +170,7 @@ def edit(page: Page, column: int, text: str) -> None:
 
 
 def test_the_bundled_table_starts_with_two_clicks_as_one_run(page: Page, opened: Store) -> None:
-    expect(page.get_by_role("heading", name="Start your first run")).to_be_visible()
+    expect(page.get_by_role("heading", name="New run")).to_be_visible()
     expect(page.locator(".st-key-cost")).to_contain_text("55 to 61")
     page.get_by_text("classic", exact=True).click()
     expect(number(page, "Generations")).to_have_value("100")  # each preset has fields of its own

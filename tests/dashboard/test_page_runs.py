@@ -163,7 +163,7 @@ def test_several_runs_are_tagged_and_compared(page: Page, store: Store, site: st
     expect(page).to_have_url(re.compile(r"/compare\?runs=2%2C1$"))
     expect(page).to_have_title("Compare · 2, 1 · Shoal")
     page.goto(f"{site}/champion?run={FIRST}")
-    expect(page).to_have_title(f"Champion · {FIRST} by random · Shoal")
+    expect(page).to_have_title(f"Run {FIRST}: champion · by random · Shoal")
     page.goto(f"{site}/live?run=999")
     expect(page).to_have_title("Live · Shoal")
 
@@ -178,7 +178,7 @@ def test_evaluations_are_filtered_and_sorted_by_genes(
     assert 0 < len(rows) < len(store.evaluations(FIRST))
     assert len({genome.inertia_weight for genome in genes.values()}) > 2
 
-    weight = "Inertia+Weight"
+    weight = "Inertia+weight"
     page.goto(
         f"{site}/evaluations?run={FIRST}&show=Topology&by={weight}"
         f"&from-inertia_weight=0.6&order={weight}&take=As+shown"
@@ -187,8 +187,8 @@ def test_evaluations_are_filtered_and_sorted_by_genes(
     expect(page.get_by_text(f"{len(rows)} of {count} trainings.")).to_be_visible()
     eventually(lambda: len(chrome.table_cells(page)) > 1)
     heads = page.get_by_test_id("stDataFrame").locator("thead th").all_text_contents()
-    assert {"Topology", "Inertia Weight"} <= set(heads)
-    shown = [float(cells[heads.index("Inertia Weight")]) for cells in chrome.table_cells(page)]
+    assert {"Topology", "Inertia weight"} <= set(heads)
+    shown = [float(cells[heads.index("Inertia weight")]) for cells in chrome.table_cells(page)]
     assert shown == pytest.approx(expected[: len(shown)], rel=1e-4)
 
     with page.expect_download() as taken:

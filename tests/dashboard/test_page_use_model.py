@@ -15,6 +15,7 @@ pytest.importorskip("playwright", reason="playwright is not installed")
 from playwright.sync_api import BrowserContext, Page, expect
 
 import shoal
+from shoal.export import onnx_graph
 from shoal.functions.registry import get_function
 from shoal.store import open_store
 from support import browser as chrome
@@ -66,6 +67,16 @@ def page(window: BrowserContext) -> Iterator[Page]:
 def _open(page: Page, address: str) -> None:
     page.goto(address)
     expect(page.get_by_role("heading", name="Use the model")).to_be_visible(timeout=SOON)
+
+
+def test_the_champion_gives_the_graph_of_its_model(page: Page, site: str, folder: Path) -> None:
+    pytest.importorskip("onnx", reason="the extra shoal[onnx] is not installed")
+    page.goto(f"{site}/champion?run=1")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="ONNX", exact=True).click()
+    assert download.value.suggested_filename == "shoal-run-1.onnx"
+    with open_store(folder / "shoal.db") as store:
+        assert Path(download.value.path()).read_bytes() == onnx_graph(store, 1)
 
 
 def test_a_form_and_a_file_are_predicted_as_in_python(

@@ -104,6 +104,13 @@ def is_open(connection: socket.socket) -> bool:
     return False
 
 
+@pytest.mark.parametrize("path", ["/metrics", "/api/v1/runs", "/api/v1/openapi.json"])
+def test_programs_without_a_token_are_refused(site: Site, path: str) -> None:
+    for headers in ({}, {"Authorization": "Bearer wrong"}, {"Accept": "text/html"}):
+        assert site.status("GET", path, **headers)[0] == 401
+    assert site.status("GET", f"{path}?token=wrong")[0] == 401
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere 127.0.0.2 is no address of ours")
 @pytest.mark.parametrize("half", HALVES.values(), ids=HALVES)
 def test_half_sent_requests_keep_nobody_out(site: Site, half: bytes) -> None:

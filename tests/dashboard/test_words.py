@@ -15,6 +15,7 @@ pytest.importorskip("playwright", reason="playwright is not installed")
 
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
+from shoal.dashboard import routing
 from shoal.dashboard.components.tour import STEPS
 from shoal.dashboard.components.words import explained_html
 from shoal.dashboard.pages.help import help_texts
@@ -130,7 +131,15 @@ def test_everybody_can_read_and_reach_every_page(
             assert page.evaluate(UNASKED) == [], (
                 f"missing in _ELEMENTS of server/index_page.py: elements of {place.name}"
             )
-
+            heading = page.locator("h1").inner_text()
+            detail = genome[:8] if place.name == "evaluation" else ""
+            number = run.id if place.of_run else None
+            assert heading == routing.heading(place.name, number, detail)
+            assert page.title().startswith(f"{heading} · "), "a tab is called as its page is"
+            if page.locator("svg.marks").count():
+                # So that the toolbar of a chart is there, too; not where a tooltip would be.
+                page.locator("svg.marks").first.hover(position={"x": 3, "y": 3})
+                expect(page.locator(".save-svg")).not_to_have_count(0)
             found = axe_playwright.Axe().run(page).response["violations"]
             for violation in found:
                 for node in violation["nodes"]:

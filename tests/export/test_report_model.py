@@ -9,6 +9,7 @@ import pytest
 
 import shoal
 from shoal.analysis.input_importance import input_importances
+from shoal.analysis.partial_dependence import partial_dependence
 from shoal.export import report_page
 from shoal.export.report_model import ModelFindings, diagnostics_section, inputs_section
 from shoal.store import open_store
@@ -48,6 +49,15 @@ def test_numbers_have_residuals_and_ranges() -> None:
     mae = found.diagnostics.targets[1].metrics["mae"]
     assert f"usage: mean absolute error {mae:.4g}" in parsed.text
     assert "Mean error" in parsed.text
+
+
+def test_each_of_several_targets_has_an_axis_of_its_own() -> None:
+    rows = champion_of_table(customers().dropna(), ["paid", "usage"], drop="left", networks=2)
+    found = ModelFindings.of(rows.problem, rows.champion)
+    assert found is not None
+    own = partial_dependence(rows, "noise")
+    section = inputs_section(replace(found, dependences=(own,)))
+    assert section.count("Predicted paid by noise") and section.count("Predicted usage by noise")
 
 
 def test_without_test_rows_the_sections_are_empty() -> None:

@@ -11,7 +11,7 @@ from shoal.genome.search_space import SearchSpace
 
 # Searches of simulations may widen what searches of tables do not.
 WIDER = (
-    "max_velocity {:g} lies on its upper bound, 10; `bounds.max_velocity` widens it, to 100 at most"
+    "Max velocity {:g} lies on its upper bound, 10; `bounds.max_velocity` widens it, to 100 at most"
 )
 
 
@@ -22,14 +22,14 @@ WIDER = (
             "inertia_weight",
             (0.2, 0.9),
             0.9,
-            "inertia_weight 0.9 lies on its upper bound, 0.9; "
+            "Inertia weight 0.9 lies on its upper bound, 0.9; "
             "`bounds.inertia_weight` widens it, to 2 at most",
         ),
         (
             "inertia_weight",
             (0.2, 0.9),
             0.203,
-            "inertia_weight 0.203 lies on its lower bound, 0.2; "
+            "Inertia weight 0.203 lies on its lower bound, 0.2; "
             "`bounds.inertia_weight` widens it, to 0 at most",
         ),
         ("max_velocity", (0.01, 10.0), 10.0, WIDER.format(10)),

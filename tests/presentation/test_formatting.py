@@ -8,7 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shoal.genome.genes import CATEGORICAL_GENES, GENE_LABELS, NUMERIC_GENES
+from shoal.genome.genes import (
+    CATEGORICAL_GENES,
+    DEPTH,
+    GENE_LABELS,
+    NUMERIC_GENES,
+    WIDTH,
+    gene_label,
+)
 from shoal.genome.genome import Genome
 from shoal.presentation import formatting
 from shoal.presentation.palette import STATE_COLOURS
@@ -38,6 +45,10 @@ def test_an_accuracy_without_an_interval_stands_alone() -> None:
 def test_every_gene_has_a_label() -> None:
     genes = {gene.name for gene in NUMERIC_GENES} | set(CATEGORICAL_GENES) | {"hidden_layers"}
     assert set(GENE_LABELS) == genes == set(Genome().to_dict())
+    # Sentence case: a capital at the beginning, and none after it.
+    for name in (*GENE_LABELS, DEPTH, f"{WIDTH}3"):
+        assert gene_label(name) == gene_label(name).capitalize()
+    assert formatting.genome_text(Genome()).count("_") == 0
 
 
 def test_every_state_has_a_colour() -> None:
@@ -47,8 +58,8 @@ def test_every_state_has_a_colour() -> None:
 def test_a_genome_shows_only_what_its_rule_reads() -> None:
     informed = formatting.genome_text(Genome(hidden_layers=(8, 4)))
     assert "layers 8-4" in informed and "random informants" in informed
-    assert "num_informants" in informed
-    assert "weight_decay" not in informed, "a value that changes nothing is not shown"
+    assert "number of informants" in informed
+    assert "weight decay" not in informed, "a value that changes nothing is not shown"
 
     competitive = formatting.genome_text(Genome(update_rule="competitive"))
     assert "competitive rule" in competitive

@@ -100,7 +100,11 @@ def test_a_role_says_what_an_objective_calls_a_column(bank: Path, tmp_path: Path
     store = tmp_path / "shoal.db"
     chosen = ("--target", "bought", "--objective", "value_per_row", "--role", "price=amount")
 
-    done = command("run", str(bank), *chosen, *TINY, "--json", store=store)
+    short = write(tmp_path / "short.toml", "baselines = false\nfinalists = 0\n")
+
+    done = command(
+        "run", str(bank), *chosen, *TINY, "--settings", str(short), "--json", store=store
+    )
 
     assert done.returncode == 0, done.stderr
     with open_store(store) as opened:

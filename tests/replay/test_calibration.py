@@ -136,7 +136,7 @@ def test_a_policy_s_training_is_tried_for_longer_and_cut_ones_leave_room_above()
     )
     own = SimulationProblem(get_simulation("cartpole"), settings)
     assert own.takes_longer_as_it_learns
-    assert not own.compiles_in_each_process, "what comes with Shoal is compiled once"
+    assert own.compiles_in_each_process, "its loop is, though the simulation itself is kept"
     # Each look at the clock is three seconds, and every training seems to be cut; or one.
     ticks = count()
     slow = calibrate(own, get_engine("cpu"), lambda: next(ticks) * 3.0)
@@ -144,7 +144,18 @@ def test_a_policy_s_training_is_tried_for_longer_and_cut_ones_leave_room_above()
     assert slow is not None and quick is not None
     assert slow.seconds[1] / slow.seconds[0] == pytest.approx(2.0)
     assert quick.seconds[1] / quick.seconds[0] == pytest.approx(1.2 / 0.85)
-    assert slow.start == quick.start == (0.0, 0.0)
+    assert slow.start == pytest.approx((0.7 * 3.0, 2.0 * 3.0)), "each worker compiles"
+    assert quick.start == pytest.approx((0.7, 2.0))
+
+
+def test_a_table_and_a_batched_simulation_compile_nothing_in_each_process(
+    problem: TableProblem,
+) -> None:
+    assert not problem.compiles_in_each_process
+    problem.compile_anew()
+    simulation = replace(get_simulation("cartpole"), batched=True)
+    settings = SearchSettings.parse({"preset": "simulation", "iterations": 4})
+    assert not SimulationProblem(simulation, settings).compiles_in_each_process
 
 
 def test_what_each_worker_compiles_is_a_part_of_the_estimate(problem: TableProblem) -> None:

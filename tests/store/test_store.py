@@ -52,6 +52,7 @@ from shoal.store import results as results_module
 from shoal.store import tables as t
 from shoal.store.address import parse_url
 from shoal.store.column_types import Number
+from shoal.store.records import TrainingTime
 from support.property_tests import WITH_FIXTURES
 from support.records import evaluation, summary
 
@@ -646,6 +647,15 @@ class TestContract:
             sent = [evaluation(i) for i in range(count)]
             store.record(claim, sent, [], 0.0)
             assert store.evaluations(claim.run_id) == sent
+
+    def test_the_latest_times_leave_out_what_failed(self, store: Store, tiny: Dataset) -> None:
+        claim = held(store, tiny)
+        sent = [evaluation(i) for i in range(4)]
+        sent[2] = replace(sent[2], status="failed", error="it broke", scores=None)
+        store.record(claim, sent, [], 0.0)
+        latest = [TrainingTime(e.task.repeat, e.seconds, e.worker) for e in (sent[3], sent[1])]
+        assert store.latest_times(claim.run_id, 2) == latest
+        assert len(store.latest_times(claim.run_id, 200)) == 3
 
     # Commands
 

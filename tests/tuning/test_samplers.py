@@ -146,6 +146,7 @@ class TestBeyondTheContract:
             "iterations": 3,
             "workers": 1,
             "max_width": 8,
+            "baselines": False,
         }
         result = shoal.search(data, store=tmp_path / "shoal.db", sampler=name, **small)
 

@@ -9,11 +9,18 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from shoal.genome.genes import CATEGORICAL_GENES, GENE_LABELS, MAX_DEPTH, NUMERIC_GENES, Gene
+from shoal.genome.genes import (
+    CATEGORICAL_GENES,
+    DEPTH,
+    MAX_DEPTH,
+    NUMERIC_GENES,
+    WIDTH,
+    Gene,
+    gene_label,
+)
 from shoal.update_rules import UPDATE_RULES, unread_genes
 
 LAYERS = "hidden_layers"
-DEPTH = "depth"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -105,7 +112,7 @@ def gene_features(genomes: pd.DataFrame) -> tuple[GeneFeature, ...]:
 def _numeric_feature(gene: Gene, genomes: pd.DataFrame) -> GeneFeature:
     return GeneFeature(
         name=gene.name,
-        label=gene.label,
+        label=gene_label(gene.name),
         values=genomes[gene.name].to_numpy(dtype=np.float64),
         used=_is_read(genomes, gene.name),
         log=gene.log,
@@ -118,7 +125,7 @@ def _choice_feature(name: str, choices: tuple[str, ...], genomes: pd.DataFrame) 
     places = codes.astype(np.float64)
     # A word that this version does not know has the place -1.
     used = _is_read(genomes, name) & (places >= 0)
-    return GeneFeature(name, GENE_LABELS[name], places, used, choices=choices)
+    return GeneFeature(name, gene_label(name), places, used, choices=choices)
 
 
 def _is_read(genomes: pd.DataFrame, gene: str) -> NDArray[np.bool_]:
@@ -135,7 +142,7 @@ def _layer_features(layers: Sequence[tuple[int, ...]]) -> list[GeneFeature]:
     """The number of hidden layers, and the width of each layer that some genome has."""
     depths = np.array([len(widths) for widths in layers], dtype=np.float64)
     everywhere = np.ones(len(layers), bool)
-    features = [GeneFeature(DEPTH, "Hidden Layers", depths, everywhere, integer=True)]
+    features = [GeneFeature(DEPTH, gene_label(DEPTH), depths, everywhere, integer=True)]
 
     deepest = min(MAX_DEPTH, int(depths.max(initial=0)))
     for layer in range(deepest):
@@ -145,8 +152,8 @@ def _layer_features(layers: Sequence[tuple[int, ...]]) -> list[GeneFeature]:
             if layer < len(own):
                 widths[place] = own[layer]
         feature = GeneFeature(
-            name=f"width_{layer + 1}",
-            label=f"Width of Layer {layer + 1}",
+            name=f"{WIDTH}{layer + 1}",
+            label=gene_label(f"{WIDTH}{layer + 1}"),
             values=widths,
             used=depths > layer,
             log=True,

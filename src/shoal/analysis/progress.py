@@ -3,11 +3,15 @@
 Both follow from an estimate of all its work: the search, the confirmation, the champion's networks
 and the baselines. Work is counted in iterations of the default genome, as planned: what ends
 trainings early ends long and short ones alike.
+
+How long a unit of work takes is known from the times of single trainings (`read_pace`), and not
+from the time since the start: early in a run most of that is compiling, which is over.
 """
 
 from __future__ import annotations
 
 import json
+import statistics
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
@@ -16,12 +20,20 @@ from shoal.analysis.stages import Stage, stages
 from shoal.settings.phase import FIRST_CONFIRMATION
 from shoal.settings.search_settings import SearchSettings
 from shoal.store import TERMINAL, GenerationRecord, RunView, Store
+from shoal.store.records import TrainingTime
 
 # Generations whose pace is taken for the pace of those to come.
 RECENT_GENERATIONS = 5
 # What is left of a generation, at least, as a share of it; and of a run that has not ended.
 _LEAST_LEFT = 0.05
 _MOST_DONE = 0.99
+# Trainings whose times are looked at, the newest; and how many times slower than is usual one may
+# be before it is left out, as it has compiled.
+TIMED = 200
+_COMPILES = 4.0
+# A champion's networks train on all rows that are not test: so many times those of a repeat, with
+# the usual five folds.
+_MORE_ROWS = 1.25
 # The name under which a run keeps its phase (`Store.artifact`).
 PHASE = "phase"
 
@@ -85,6 +97,58 @@ def read_phase(store: Store, run: RunView) -> PhaseMark | None:
     return PhaseMark(RunPhase(values["phase"]), float(values["begun"]))
 
 
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How fast a run works.
+
+    Attributes
+    ----------
+    seconds
+        What one worker needs for a unit of work.
+    workers
+        How many train side by side.
+    """
+
+    seconds: float
+    workers: int
+
+    @property
+    def of_all(self) -> float:
+        """Seconds that all workers together need for a unit of work."""
+        return self.seconds / self.workers
+
+
+def read_pace(store: Store, run: RunView) -> Pace | None:
+    """How fast a run works by its newest trainings; see `pace_of`."""
+    return pace_of(store.latest_times(run.id, TIMED), run.settings)
+
+
+def pace_of(timed: Sequence[TrainingTime], settings: SearchSettings) -> Pace | None:
+    """How fast a run works; None where no training was recorded.
+
+    Trainings that took far longer than others of their length are left out: code was compiled for
+    them, which happens once.
+
+    Parameters
+    ----------
+    timed
+        Trainings of one run, those that failed left out.
+    settings
+        Of the run.
+    """
+    workers = {time.worker for time in timed}
+    length = settings.schedule.iterations_for
+    times = [(time.seconds, length(time.repeat)) for time in timed if time.seconds > 0]
+    if not times:
+        return None
+
+    usual = statistics.median(seconds / work for seconds, work in times)
+    kept = [(seconds, work) for seconds, work in times if seconds <= _COMPILES * usual * work]
+    seconds_of_all = sum(seconds for seconds, _ in kept)
+    work_of_all = sum(work for _, work in kept)
+    return Pace(seconds_of_all / work_of_all, len(workers))
+
+
 def elapsed(run: RunView) -> float:
     """Seconds for which the run has been active; they go on counting between two heartbeats."""
     if run.state != "running":
@@ -93,7 +157,10 @@ def elapsed(run: RunView) -> float:
 
 
 def run_progress(
-    run: RunView, generations: Sequence[GenerationRecord], mark: PhaseMark | None = None
+    run: RunView,
+    generations: Sequence[GenerationRecord],
+    mark: PhaseMark | None = None,
+    pace: Pace | None = None,
 ) -> RunProgress:
     """Estimate how far a run is.
 
@@ -105,13 +172,15 @@ def run_progress(
         Its completed generations, in their order.
     mark
         What `read_phase` gives; None: the phase is guessed.
+    pace
+        What `read_pace` gives; None: all time so far was spent on what is recorded.
     """
     if mark is None:
         mark = _guessed(run)
     if run.state == "finished":
         return RunProgress(mark.phase, 1.0, None)
 
-    left = _Forecast(run, generations, mark).seconds_left()
+    left = _Forecast(run, generations, mark, pace).seconds_left()
     share = 0.0
     if left is not None:
         seconds = elapsed(run)
@@ -133,18 +202,23 @@ class _Forecast:
 
     Parameters
     ----------
-    run, generations, mark
+    run, generations, mark, pace
         See `run_progress`.
     """
 
     def __init__(
-        self, run: RunView, generations: Sequence[GenerationRecord], mark: PhaseMark
+        self,
+        run: RunView,
+        generations: Sequence[GenerationRecord],
+        mark: PhaseMark,
+        pace: Pace | None,
     ) -> None:
         self._run = run
         self._settings = run.settings
         self._generations = generations
         self._mark = mark
-        self._planned = _planned_work(run)
+        self._known_pace = pace
+        self._planned = _planned_work(run, 1 if pace is None else pace.workers)
 
         self._searched = run.evaluations
         if mark.phase is not RunPhase.SEARCH and generations:
@@ -174,6 +248,8 @@ class _Forecast:
         """Seconds of a unit of work, over what is recorded; None before the first training."""
         if not self._run.evaluations:
             return None
+        if self._known_pace is not None:
+            return self._known_pace.of_all
 
         search = _work_of_first(self._settings, self._searched)
         work = search + self._confirmed * _long(self._settings)
@@ -187,7 +263,8 @@ class _Forecast:
         """Seconds until the first of the search's budgets is spent."""
         settings = self._settings
         seconds = elapsed(self._run)
-        if self._generations:
+        # Of one generation alone nobody knows how long its workers compiled.
+        if len(self._generations) > 1 or (self._generations and self._known_pace is None):
             estimates = [self._until_last_generation(seconds)]
         else:
             planned = self._planned[RunPhase.SEARCH]
@@ -196,7 +273,8 @@ class _Forecast:
 
         if settings.evaluations is not None:
             missing = settings.evaluations - self._searched
-            estimates.append(seconds / self._searched * max(1, missing))
+            of_one = _work_of_first(settings, self._searched) / self._searched
+            estimates.append(pace * of_one * max(1, missing))
         if settings.max_seconds is not None:
             # The finals get half of the time at most.
             finals = min(after, settings.max_seconds / 2)
@@ -224,12 +302,12 @@ def _long(settings: SearchSettings) -> int:
     return settings.schedule.iterations_for(FIRST_CONFIRMATION)
 
 
-def _planned_work(run: RunView) -> dict[RunPhase, int]:
+def _planned_work(run: RunView, workers: int) -> dict[RunPhase, float]:
     """The work of each phase, at most."""
     settings = run.settings
-    planned = dict.fromkeys(RunPhase, 0)
+    planned = dict.fromkeys(RunPhase, 0.0)
     for stage in stages(settings):
-        planned[RunPhase(stage.name)] += _work(settings, stage)
+        planned[RunPhase(stage.name)] += _work(settings, stage, workers)
 
     if not run.is_table:
         # Its champion is what the trainings before have found.
@@ -240,8 +318,13 @@ def _planned_work(run: RunView) -> dict[RunPhase, int]:
     return planned
 
 
-def _work(settings: SearchSettings, stage: Stage) -> int:
-    return stage.most * settings.schedule.iterations_for(stage.repeat)
+def _work(settings: SearchSettings, stage: Stage, workers: int) -> float:
+    length = settings.schedule.iterations_for(stage.repeat)
+    if stage.name != RunPhase.CHAMPION:
+        return float(stage.most * length)
+    # Workers wait for the last network.
+    rounds = -(-stage.most // workers)
+    return _MORE_ROWS * rounds * workers * length
 
 
 def _work_of_first(settings: SearchSettings, trainings: int) -> float:

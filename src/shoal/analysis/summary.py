@@ -9,7 +9,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from shoal.analysis.progress import PhaseMark, RunProgress, read_phase, run_progress
+from shoal.analysis.progress import (
+    Pace,
+    PhaseMark,
+    RunProgress,
+    read_pace,
+    read_phase,
+    run_progress,
+)
 from shoal.genome.genome import Genome
 from shoal.genome.search_space import OnBound
 from shoal.numerics.stats import ci95, mean
@@ -101,6 +108,8 @@ class Summary:
         200 newest runs of the same table with another sampler.
     phase
         What the run is at; None where its owner has not noted it.
+    pace
+        How fast it works (`shoal.analysis.progress.read_pace`); None where that is not known.
     """
 
     run: RunView
@@ -109,6 +118,7 @@ class Summary:
     champion: Champion | None = None
     competing_runs: Mapping[str, Champion] = field(default_factory=dict)
     phase: PhaseMark | None = None
+    pace: Pace | None = None
 
     @property
     def scores(self) -> Scores | None:
@@ -123,7 +133,7 @@ class Summary:
     @property
     def progress(self) -> RunProgress:
         """How far it is, by the estimated work of all its phases."""
-        return run_progress(self.run, self.generations, self.phase)
+        return run_progress(self.run, self.generations, self.phase, self.pace)
 
     @property
     def leader(self) -> GenerationSummary | None:
@@ -205,7 +215,9 @@ def summarise(store: Store, run_id: int | str) -> Summary:
     champion = load_champion(store, run)
     best = _best(store, run, generations, champion)
     competing_runs = _competing_runs(store, run) if champion else {}
-    return Summary(run, generations, best, champion, competing_runs, read_phase(store, run))
+    phase = read_phase(store, run)
+    pace = read_pace(store, run)
+    return Summary(run, generations, best, champion, competing_runs, phase, pace)
 
 
 def load_champion(store: Store, run: RunView) -> Champion | None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from rich.live import Live
 
-from shoal.analysis.progress import read_phase
+from shoal.analysis.progress import read_pace, read_phase
 from shoal.analysis.summary import Summary, blocking_run, summarise
 from shoal.cli.live_panel import LivePanel, progress_line
 from shoal.cli.next_steps import after_run, print_next
@@ -248,4 +248,5 @@ def _refreshed(store: Store, before: Summary | None, run: RunView) -> Summary:
     """The run as it is now. Its generations are read again only when there may be a new one."""
     if before is None or before.run.generations != run.generations or before.run.state != run.state:
         before = summarise(store, run.id)
-    return Summary(run, before.generations, before.best, phase=read_phase(store, run))
+    phase = read_phase(store, run)
+    return Summary(run, before.generations, before.best, phase=phase, pace=read_pace(store, run))

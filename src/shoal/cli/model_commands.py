@@ -28,6 +28,12 @@ def export(
     run: RunArgument,
     to: Annotated[Path, typer.Option(metavar="DIR", help="The folder to write; made if missing")],
     force: Annotated[bool, typer.Option("--force", help="Replace an earlier export there")] = False,
+    onnx: Annotated[
+        bool,
+        typer.Option(
+            "--onnx", help="Also write the networks with their preprocessing as one ONNX graph"
+        ),
+    ] = False,
     store: StoreOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -44,7 +50,7 @@ def export(
         view = opened.run(run)
         has_champion = load_champion(opened, view) is not None
         with Waiting("Exporting", quiet=as_json):
-            folder = export_run(opened, run, to, force=force)
+            folder = export_run(opened, run, to, force=force, onnx=onnx)
     files = sorted(path.name for path in folder.iterdir())
 
     if not has_champion:

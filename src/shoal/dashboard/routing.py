@@ -62,6 +62,7 @@ PLACES = (
     Place("help", "Help", ":material/help:", "help"),
 )
 FRONT = PLACES[0]
+_PLACE_BY_NAME = {place.name: place for place in PLACES}
 
 
 def build() -> dict[str, Any]:
@@ -128,6 +129,29 @@ def link(
 def address(name: str, **params: object) -> str:
     """The relative address of the page ``name``, for tables whose cells are links."""
     return f"{name}?{urlencode(_texts(params))}"
+
+
+def heading(name: str, run: int | None = None, detail: str = "") -> str:
+    """The heading of the page ``name``; the title of a browser's tab begins with it.
+
+    Parameters
+    ----------
+    name
+        The page.
+    run
+        The number of the run that it shows; None where it shows none.
+    detail
+        What of the run it shows, such as the first characters of a genome.
+
+    Examples
+    --------
+    >>> heading("champion", 12), heading("evaluation", 12, "1a2b3c4d"), heading("runs")
+    ('Run 12: champion', 'Run 12: genome 1a2b3c4d', 'Runs')
+    """
+    title = _PLACE_BY_NAME[name].title
+    if run is not None:
+        title = f"Run {run}: {title[0].lower()}{title[1:]}"
+    return f"{title} {detail}".strip()
 
 
 def parameter(name: str) -> str | None:

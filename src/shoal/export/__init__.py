@@ -4,6 +4,6 @@ May import: presentation, analysis, store, inference and what these rest on.
 Start reading in `bundle` (the folder), then `report` (the page).
 """
 
-from shoal.export.bundle import archive, export_run, report_page
+from shoal.export.bundle import archive, export_run, onnx_graph, report_page
 
-__all__ = ["archive", "export_run", "report_page"]
+__all__ = ["archive", "export_run", "onnx_graph", "report_page"]

@@ -26,7 +26,7 @@ from shoal.analysis.evaluation_table import EvaluationTable
 from shoal.analysis.scorecard import scorecards
 from shoal.analysis.simple_methods import ReferenceLine, simple_methods
 from shoal.analysis.summary import load_champion, summarise
-from shoal.errors import RunStateError, ShoalError, StoreError
+from shoal.errors import ModelError, RunStateError, ShoalError, StoreError
 from shoal.export.report import Report
 from shoal.export.report_function import FunctionReport
 from shoal.export.report_model import ModelFindings
@@ -34,6 +34,7 @@ from shoal.export.report_policy import PolicyReport
 from shoal.export.settings_file import settings_toml, simulation_settings_toml
 from shoal.inference import standalone
 from shoal.models.model import describe_model
+from shoal.models.onnx import check_onnx_installed, policy_graph, table_graph
 from shoal.objectives.registry import Metric
 from shoal.presentation.formatting import layers_text
 from shoal.problems.base import Problem
@@ -55,6 +56,7 @@ _log = logging.getLogger(__name__)
 
 REPORT = "report.html"
 MODEL = "model.json"
+GRAPH = "model.onnx"
 FILES = (
     "genome.json",
     "settings.toml",
@@ -77,7 +79,12 @@ _READABLE_BY_ALL = 0o644 << 16
 
 
 def export_run(
-    store: Store, run_id: int | str, to: str | os.PathLike[str], *, force: bool = False
+    store: Store,
+    run_id: int | str,
+    to: str | os.PathLike[str],
+    *,
+    force: bool = False,
+    onnx: bool = False,
 ) -> Path:
     """Write a run's champion and evaluations to a folder.
 
@@ -89,6 +96,8 @@ def export_run(
         The folder; made if missing.
     force
         Replace the files of an earlier export; other files stay as they are.
+    onnx
+        Also write the networks with their preprocessing as one ONNX graph, ``model.onnx``.
 
     Returns
     -------
@@ -100,6 +109,8 @@ def export_run(
     StoreError
         The run has no completed evaluation, the folder is not empty (unless ``force``), or it
         cannot be written.
+    ModelError
+        With ``onnx``: the package onnx is not installed, or the run has no network.
     """
     target = Path(to)
     if is_there(target) and not target.is_dir():
@@ -109,9 +120,11 @@ def export_run(
             f"The folder {target} is not empty.", remedy="choose another one, or add --force"
         )
 
-    champion, problem = champion_of(store, run_id)
     run = store.run(run_id)
-    contents = _contents(store, run, champion, problem)
+    if onnx:
+        _check_has_graph(run)
+    champion, problem = champion_of(store, run_id)
+    contents = _contents(store, run, champion, problem, onnx=onnx)
     if _has_policy(run):
         # This very process loads the simulation, and may have trained in it.
         contents[REPORT] = _policy_report(store, run, champion, _episode_here(problem, champion))
@@ -148,9 +161,12 @@ def _write(contents: Mapping[str, bytes], target: Path) -> None:
 def _replace_files(whole: Path, target: Path) -> None:
     """Move all files, such that no moment of it leaves the model of one run with another's weights.
 
-    A model of an earlier version does not know which weights are its own.
+    A model of an earlier version does not know which weights are its own. A graph that the new
+    export does not have would be another run's.
     """
     (target / MODEL).unlink(missing_ok=True)
+    if not (whole / GRAPH).exists():
+        (target / GRAPH).unlink(missing_ok=True)
     for file in sorted(whole.iterdir(), key=lambda file: file.name == MODEL):
         file.replace(target / file.name)
 
@@ -163,16 +179,23 @@ def _remove_leftovers(parent: Path) -> None:
                 shutil.rmtree(folder)
 
 
-def archive(store: Store, run_id: int | str) -> bytes:
+def archive(store: Store, run_id: int | str, *, onnx: bool = False) -> bytes:
     """The export folder of a finished run as a zip archive.
+
+    ``onnx`` is that of `export_run`.
 
     Raises
     ------
     RunStateError
         The run has kept no champion: one would have to be trained first, which takes its time.
+    ModelError
+        As `export_run`.
     """
     run, champion = _finished(store, run_id)
-    contents = _contents(store, run, champion, store.load_problem(run.id), apart=True)
+    if onnx:
+        _check_has_graph(run)
+    problem = store.load_problem(run.id)
+    contents = _contents(store, run, champion, problem, apart=True, onnx=onnx)
     if _has_policy(run):
         contents[REPORT] = report_page(store, run.id)
     buffer = io.BytesIO()
@@ -182,6 +205,30 @@ def archive(store: Store, run_id: int | str) -> bytes:
             entry.external_attr = _READABLE_BY_ALL
             file.writestr(entry, content, zipfile.ZIP_DEFLATED)
     return buffer.getvalue()
+
+
+def onnx_graph(store: Store, run_id: int | str) -> bytes:
+    """The networks of a finished run with their preprocessing as the file of one ONNX graph.
+
+    Raises `RunStateError` and `ModelError` as `archive` does.
+    """
+    run, champion = _finished(store, run_id)
+    _check_has_graph(run)
+    problem = store.load_problem(run.id)
+    if isinstance(problem, TableProblem):
+        return table_graph(_model(champion, problem, run.id), champion.weights)
+    return _policy_graph(run, champion, problem)
+
+
+def _check_has_graph(run: RunView) -> None:
+    """Raise `ModelError` where a run cannot be written as an ONNX graph."""
+    check_onnx_installed()
+    if not run.has_network:
+        raise ModelError(
+            f"Run {run.id} minimises a function: it has a best point and no network.",
+            expected="a run on a table or of a simulation for an ONNX graph",
+            remedy="export it without --onnx; function.json has the point",
+        )
 
 
 def report_page(store: Store, run_id: int | str) -> bytes:
@@ -288,11 +335,17 @@ def _recorded_episode(store: Store, run_id: int) -> Episode | str:
 
 
 def _contents(
-    store: Store, run: RunView, champion: Champion, problem: Problem, *, apart: bool = False
+    store: Store,
+    run: RunView,
+    champion: Champion,
+    problem: Problem,
+    *,
+    apart: bool = False,
+    onnx: bool = False,
 ) -> dict[str, bytes]:
     """The content of each file of an export, but for the report on a policy.
 
-    ``apart`` is that of `_learning_curves`.
+    ``apart`` is that of `_learning_curves`, ``onnx`` that of `export_run`.
     """
     evaluations = store.evaluations(run.id, curves=False)
     rows = [_csv_row(evaluation, run.metric) for evaluation in evaluations]
@@ -301,9 +354,9 @@ def _contents(
         "evaluations.csv": _csv(rows),
     }
     if isinstance(problem, TableProblem):
-        contents |= _table_contents(store, run, champion, problem, apart=apart)
+        contents |= _table_contents(store, run, champion, problem, apart=apart, onnx=onnx)
     elif run.has_network:
-        contents |= _policy_contents(run, champion, problem)
+        contents |= _policy_contents(run, champion, problem, onnx=onnx)
     else:
         contents |= _function_contents(run, champion, problem)
         contents[REPORT] = _function_report(store, run, champion)
@@ -311,13 +364,21 @@ def _contents(
 
 
 def _table_contents(
-    store: Store, run: RunView, champion: Champion, problem: TableProblem, *, apart: bool
+    store: Store,
+    run: RunView,
+    champion: Champion,
+    problem: TableProblem,
+    *,
+    apart: bool,
+    onnx: bool,
 ) -> dict[str, bytes]:
     dataset = problem.dataset
     settings = settings_toml(run.settings, dataset.options, dataset.name)
+    model = _model(champion, problem, run.id)
+    graph = table_graph(model, champion.weights) if onnx else None
     return {
         "settings.toml": settings.encode(errors="replace"),
-        **_with_weights(_model(champion, problem, run.id), champion.weights),
+        **_with_weights(model, champion.weights, graph),
         "predict.py": Path(standalone.__file__).read_bytes(),
         REPORT: _report(store, run, champion, problem, apart=apart),
         **_card_contents(champion, problem),
@@ -338,7 +399,18 @@ def _card_contents(champion: Champion, problem: TableProblem) -> dict[str, bytes
     }
 
 
-def _policy_contents(run: RunView, champion: Champion, problem: Problem) -> dict[str, bytes]:
+def _policy_graph(run: RunView, champion: Champion, problem: Problem) -> bytes:
+    # Imported here: most exports are of tables, and the compiler of simulations is heavy.
+    from shoal.analysis.acting_policy import acting_policy
+    from shoal.problems.simulation import SimulationProblem
+
+    assert isinstance(problem, SimulationProblem)
+    return policy_graph(acting_policy(champion, problem, run.id))
+
+
+def _policy_contents(
+    run: RunView, champion: Champion, problem: Problem, *, onnx: bool
+) -> dict[str, bytes]:
     # Imported here: most exports are of tables, and the compiler of simulations is heavy.
     from shoal.analysis.acting_policy import acting_weights, policy_model
     from shoal.export.policy_files import policy_programs
@@ -346,10 +418,12 @@ def _policy_contents(run: RunView, champion: Champion, problem: Problem) -> dict
 
     assert isinstance(problem, SimulationProblem)
     settings = simulation_settings_toml(run.settings, problem.to_dict())
+    graph = _policy_graph(run, champion, problem) if onnx else None
+    model = policy_model(champion, problem, run.id)
     return {
         "settings.toml": settings.encode(errors="replace"),
         "problem.json": _json(problem.to_dict()),
-        **_with_weights(policy_model(champion, problem, run.id), acting_weights(champion)),
+        **_with_weights(model, acting_weights(champion), graph),
         **policy_programs(),
     }
 
@@ -411,13 +485,19 @@ def _json(value: object) -> bytes:
     return f"{text}\n".encode()
 
 
-def _with_weights(model: Mapping[str, object], weights: NDArray[np.float32]) -> dict[str, bytes]:
-    """The two files of a model. The one says which other one it belongs to."""
+def _with_weights(
+    model: Mapping[str, object], weights: NDArray[np.float32], graph: bytes | None = None
+) -> dict[str, bytes]:
+    """The files of a model, whose description says which others it belongs to."""
     buffer = io.BytesIO()
     np.savez_compressed(buffer, weights=weights)
     content = buffer.getvalue()
-    digest = hashlib.sha256(content).hexdigest()
-    return {MODEL: _json({**model, "weights_sha256": digest}), "weights.npz": content}
+    description = {**model, "weights_sha256": hashlib.sha256(content).hexdigest()}
+    files = {"weights.npz": content}
+    if graph is not None:
+        description["onnx_sha256"] = hashlib.sha256(graph).hexdigest()
+        files[GRAPH] = graph
+    return {MODEL: _json(description), **files}
 
 
 def _csv(rows: Sequence[Mapping[str, object]]) -> bytes:

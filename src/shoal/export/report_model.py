@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from shoal.analysis.champion_rows import ChampionRows, champion_rows
@@ -83,7 +84,9 @@ def inputs_section(found: ModelFindings | None) -> Html:
     if left_out > 0:
         note += f" The other {left_out:,} columns are not drawn."
     is_share = isinstance(found.diagnostics, ClassDiagnostics)
-    charts = [_dependence_chart(own, is_share) for own in found.dependences]
+    charts: list[Html] = []
+    for own in found.dependences:
+        charts += _dependence_charts(own, is_share)
     below = Html()
     if charts:
         text = "The mean prediction for the test rows, if all had this value and all else stayed."
@@ -92,12 +95,20 @@ def inputs_section(found: ModelFindings | None) -> Html:
     return join(*parts, side_by_side(charts), below)
 
 
-def _dependence_chart(found: PartialDependence, is_share: bool) -> Html:
-    """The mean prediction by the value of a column, a line for each output."""
+def _dependence_charts(found: PartialDependence, is_share: bool) -> list[Html]:
+    """The mean prediction by the value of a column: all classes together, or each target."""
     numbers = list(range(len(found.outputs)))
+    if not is_share:
+        # Targets have units of their own: on one axis all lines would be flat.
+        return [_dependence_chart(found, [number], is_share) for number in numbers[:_MOST_TARGETS]]
     # Of two classes the first says the same, turned around.
     if is_share and len(numbers) == 2:
         numbers = [1]
+    return [_dependence_chart(found, numbers, is_share)]
+
+
+def _dependence_chart(found: PartialDependence, numbers: Sequence[int], is_share: bool) -> Html:
+    """A line for each of these outputs."""
     values = [float(value) for value in found.values if isinstance(value, float)]
     lines = {}
     for number in numbers[:MOST_LINES]:
@@ -105,7 +116,11 @@ def _dependence_chart(found: PartialDependence, is_share: bool) -> Html:
         lines[name] = (values, found.average[:, number])
     shown = found.average[:, numbers[:MOST_LINES]]
     y = _SHARES if is_share else (float(shown.min()), float(shown.max()))
-    title = "Probability" if is_share else "Predicted"
+    title = "Probability"
+    if not is_share:
+        title = "Predicted"
+        if len(found.outputs) > 1:
+            title = f"Predicted {next(iter(lines))}"
     column = shortened(found.column, _NAME_LENGTH)
     return small_chart(lines, (column, f"{title} by {column}"), ((values[0], values[-1]), y))
 

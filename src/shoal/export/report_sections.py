@@ -11,10 +11,10 @@ from shoal.data import Dataset
 from shoal.export.html import Html, join, table, tag
 from shoal.genome.genes import (
     CATEGORICAL_GENES,
-    GENE_LABELS,
     NETWORK_GENES,
     NEUTRAL,
     NUMERIC_GENES,
+    gene_label,
 )
 from shoal.genome.genome import Genome
 from shoal.genome.search_space import SearchSpace
@@ -145,7 +145,7 @@ def genome_section(
         left_out |= set(NETWORK_GENES)
     for name in CATEGORICAL_GENES:
         if name not in left_out:
-            rows.append(_value_line(GENE_LABELS[name], getattr(genome, name).replace("_", "-")))
+            rows.append(_value_line(gene_label(name), getattr(genome, name).replace("_", "-")))
 
     searched = {gene.name: gene for gene in space.numeric}
     for gene in NUMERIC_GENES:
@@ -156,7 +156,7 @@ def genome_section(
         if gene.name in searched:
             place = position_between_bounds(searched[gene.name], genome)
         text = f"{value:,}" if gene.integer else f"{value:.4g}"
-        rows.append(_value_line(gene.label, text, place))
+        rows.append(_value_line(gene_label(gene.name), text, place))
 
     margin = genome.stability_margin
     meaning = "the swarm contracts" if margin > 0 else "its clamps hold the swarm together"

@@ -63,21 +63,21 @@ class Gene:
 
 # The order decides which random number draws which gene.
 NUMERIC_GENES: tuple[Gene, ...] = (
-    Gene("swarm_size", "Swarm Size", 4, 200, 10, 50, integer=True),
+    Gene("swarm_size", "Swarm size", 4, 200, 10, 50, integer=True),
     # Always below the swarm's size, too.
-    Gene("num_informants", "Number of Informants", 1, 199, 1, 5, integer=True),
-    Gene("inertia_weight", "Inertia Weight", 0.0, 2.0, 0.4, 0.9),
-    Gene("cognitive_weight", "Cognitive Weight", 0.0, 4.0, 1.0, 3.0),
-    Gene("social_weight", "Social Weight", 0.0, 4.0, 0.5, 2.0),
-    Gene("global_best_weight", "Global Best Weight", 0.0, 4.0, 0.1, 1.0),
-    Gene("jump_size", "Jump Size", 1e-4, 2.0, 0.01, 1.0, log=True),
-    Gene("max_velocity", "Max Velocity", 1e-6, 10.0, 0.001, 1.0, log=True, widest=100.0),
-    Gene("max_position", "Max Position", 1e-3, 100.0, 0.1, 10.0, log=True, widest=1e4),
-    Gene("weight_scale", "Weight Scale", 1e-4, 1.0, 1e-4, 0.1, log=True, widest=100.0),
-    Gene("bias_scale", "Bias Scale", 1e-8, 1.0, 1e-4, 0.1, log=True, widest=100.0),
-    Gene("weight_decay", "Weight Decay", 1e-7, 1e-2, 1e-6, 1e-4, log=True),
-    Gene("inertia_end", "Inertia at the End", 0.0, 1.0, 0.5, 1.0),
-    Gene("velocity_end", "Max Velocity at the End", 0.0, 1.0, 0.1, 1.0),
+    Gene("num_informants", "Number of informants", 1, 199, 1, 5, integer=True),
+    Gene("inertia_weight", "Inertia weight", 0.0, 2.0, 0.4, 0.9),
+    Gene("cognitive_weight", "Cognitive weight", 0.0, 4.0, 1.0, 3.0),
+    Gene("social_weight", "Social weight", 0.0, 4.0, 0.5, 2.0),
+    Gene("global_best_weight", "Global best weight", 0.0, 4.0, 0.1, 1.0),
+    Gene("jump_size", "Jump size", 1e-4, 2.0, 0.01, 1.0, log=True),
+    Gene("max_velocity", "Max velocity", 1e-6, 10.0, 0.001, 1.0, log=True, widest=100.0),
+    Gene("max_position", "Max position", 1e-3, 100.0, 0.1, 10.0, log=True, widest=1e4),
+    Gene("weight_scale", "Weight scale", 1e-4, 1.0, 1e-4, 0.1, log=True, widest=100.0),
+    Gene("bias_scale", "Bias scale", 1e-8, 1.0, 1e-4, 0.1, log=True, widest=100.0),
+    Gene("weight_decay", "Weight decay", 1e-7, 1e-2, 1e-6, 1e-4, log=True),
+    Gene("inertia_end", "Inertia at the end", 0.0, 1.0, 0.5, 1.0),
+    Gene("velocity_end", "Max velocity at the end", 0.0, 1.0, 0.1, 1.0),
     Gene("ridge", "Ridge", 1e-6, 10.0, 1e-4, 1e-2, log=True),
 )
 
@@ -122,10 +122,34 @@ READOUT_GENES = ("readout", "ridge")
 # What people call each gene.
 GENE_LABELS: dict[str, str] = {gene.name: gene.label for gene in NUMERIC_GENES} | {
     "hidden_layers": "Topology",
-    "update_rule": "Update Rule",
+    "update_rule": "Update rule",
     "activation": "Activation",
     "informant_strategy": "Informants",
     "attractor": "Attractor",
     "initialisation": "Initialisation",
-    "readout": "Output Layer",
+    "readout": "Output layer",
 }
+
+# Parts of the hidden layers that are looked at as if they were genes: their number, and widths.
+DEPTH = "depth"
+WIDTH = "width_"
+
+
+def gene_label(name: str) -> str:
+    """What people call a gene, wherever it is shown: in sentence case.
+
+    Parameters
+    ----------
+    name
+        The field of `shoal.Genome`; or `DEPTH`, or `WIDTH` with the number of a layer.
+
+    Examples
+    --------
+    >>> gene_label("swarm_size"), gene_label("readout"), gene_label("width_2")
+    ('Swarm size', 'Output layer', 'Width of layer 2')
+    """
+    if name == DEPTH:
+        return "Hidden layers"
+    if name.startswith(WIDTH):
+        return f"Width of layer {name.removeprefix(WIDTH)}"
+    return GENE_LABELS[name]

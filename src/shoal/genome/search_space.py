@@ -16,6 +16,7 @@ from shoal.genome.genes import (
     NUMERIC_GENES,
     START_LAYERS,
     Gene,
+    gene_label,
 )
 from shoal.genome.genome import Genome
 
@@ -48,7 +49,8 @@ class OnBound:
     limit: float
 
     def __str__(self) -> str:
-        text = f"{self.gene} {self.value:.4g} lies on its {self.side} bound, {self.bound:g}"
+        name = gene_label(self.gene)
+        text = f"{name} {self.value:.4g} lies on its {self.side} bound, {self.bound:g}"
         if self.bound == self.limit:
             return text
         return f"{text}; `bounds.{self.gene}` widens it, to {self.limit:g} at most"

@@ -1994,7 +1994,7 @@ def _plain_numbers(cells: Cells) -> NDArray[np.float64] | None:
 # Columns -> network inputs
 
 # Truth values, in lower case.
-_TRUTH = {
+TRUTH = {
     **dict.fromkeys(("true", "t", "yes", "y", "1", "on", "wahr", "ja", "vrai", "oui"), True),
     **dict.fromkeys(("false", "f", "no", "n", "0", "off", "falsch", "nein", "faux", "non"), False),
 }
@@ -2285,7 +2285,7 @@ def truth_of(text: str | None) -> bool | None:
     >>> truth_of("TRUE"), truth_of("no"), truth_of("maybe")
     (True, False, None)
     """
-    return _TRUTH.get((text or "").strip().lower())
+    return TRUTH.get((text or "").strip().lower())
 
 
 def count_unseen(columns: Mapping[str, Cells], encoder: Mapping[str, Any]) -> dict[str, Unseen]:

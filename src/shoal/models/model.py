@@ -9,9 +9,11 @@ same lines of `shoal.inference.standalone`: the values are equal to the bit.
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,6 +25,7 @@ from shoal.errors import ModelError, ShoalWarning
 from shoal.inference import standalone
 from shoal.models.cells import cells_of
 from shoal.objectives.registry import ACCURACY, Metric
+from shoal.system.part_file import part_file
 from shoal.system.shown import Shown
 
 if TYPE_CHECKING:
@@ -263,6 +266,42 @@ class Model(Shown):
             self.targets,
             prediction.unseen,
         )
+
+    def to_onnx(self, path: str | os.PathLike[str]) -> Path:
+        """Write the model as one ONNX graph, from the columns of a table to predictions.
+
+        Parameters
+        ----------
+        path
+            The file; one that is there is replaced.
+
+        Returns
+        -------
+        Path
+            The file.
+
+        Raises
+        ------
+        ModelError
+            If the package onnx is not installed, the model is damaged or larger than a file of ONNX
+            can be, or the file cannot be written.
+
+        Notes
+        -----
+        docs/how-to/onnx.md has the graph's inputs and outputs, and what it leaves to its caller.
+        """
+        from shoal.models.onnx import table_graph
+
+        place = Path(path)
+        graph = table_graph(self.description, self.weights)
+        try:
+            with part_file(place) as part:
+                part.write_bytes(graph)
+        except OSError as error:
+            raise ModelError(
+                f"{place}: {error.strerror}.", remedy="choose a file that you may write to"
+            ) from None
+        return place
 
     def predict_cells(
         self, columns: Mapping[str, standalone.Cells], *, strict: bool = False, each: bool = False

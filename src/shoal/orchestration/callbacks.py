@@ -140,7 +140,7 @@ class Callbacks:
         evaluations = store.evaluations_after(run_id, self._last_id)
 
         try:
-            if not self._is_started:
+            if self._objects and not self._is_started:
                 self._is_started = True
                 run = store.run(run_id)
                 self._tell(lambda item: item.on_start(run))

@@ -10,7 +10,7 @@ import zoneinfo
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from shoal.genome.genes import NETWORK_GENES, NEUTRAL, NUMERIC_GENES
+from shoal.genome.genes import NETWORK_GENES, NEUTRAL, NUMERIC_GENES, gene_label
 from shoal.genome.genome import Genome
 
 if TYPE_CHECKING:
@@ -450,7 +450,7 @@ def _numbers(genome: Genome, network: bool) -> list[str]:
             continue
         value = getattr(genome, gene.name)
         if value != NEUTRAL.get(gene.name):
-            shown.append(f"{gene.name} {value:.4g}")
+            shown.append(f"{gene_label(gene.name).lower()} {value:.4g}")
     return shown
 
 

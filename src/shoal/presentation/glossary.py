@@ -72,13 +72,13 @@ SECTIONS = (
                 "generation",
                 "One round of the genetic search: its genomes are trained, and the best become "
                 "parents of the next round.",
-                ("Current Generation", "Born in"),
+                ("Current generation", "Born in"),
             ),
             Entry(
                 "repeat",
                 "One training of a genome, with random numbers and a fold of its own. "
                 "Repeat 3 has the same ones for every genome, so genomes are compared fairly.",
-                ("Best Repeats", "n"),
+                ("Best repeats", "n"),
             ),
             Entry(
                 "training",
@@ -374,7 +374,7 @@ SECTIONS = (
                 "readout",
                 "How the output layer is found: searched by the swarm, or solved by least squares "
                 "on the hidden neurons.",
-                ("Output Layer",),
+                ("Output layer",),
             ),
             Entry(
                 "topology",
@@ -417,13 +417,13 @@ def explanation(label: str) -> Entry | None:
     Parameters
     ----------
     label
-        The label of a figure, or the head of a column, such as "Current Generation" or
+        The label of a figure, or the head of a column, such as "Current generation" or
         "Confirmed, %". Capitals, a plural and a unit at its end do not matter.
 
     Notes
     -----
     A label that is a word, or one of its other labels, comes first. Otherwise the longest word
-    that stands in it counts, so "Best Accuracy" is explained by accuracy.
+    that stands in it counts, so "Best accuracy" is explained by accuracy.
     """
     text = label.strip().lower()
     known = _by_label()

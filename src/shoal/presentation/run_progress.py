@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shoal.analysis.progress import RunPhase, read_phase, run_progress
+from shoal.analysis.progress import RunPhase, read_pace, read_phase, run_progress
 from shoal.presentation.formatting import phase_text, score_text, time_left_text
 from shoal.store import Store
 from shoal.system.progress_bar import ProgressBar
@@ -22,7 +22,8 @@ def show_run(bar: ProgressBar, store: Store, run_id: int) -> None:
         return
 
     run = store.run(run_id)
-    progress = run_progress(run, store.generations(run_id), read_phase(store, run))
+    phase = read_phase(store, run)
+    progress = run_progress(run, store.generations(run_id), phase, read_pace(store, run))
     words = [f"run {run.id}: {run.state}"]
     if run.state == "running":
         words = [f"run {run.id}: {phase_text(progress.phase)}"]

@@ -307,8 +307,12 @@ class Problem(ABC):
 
     @property
     def compiles_in_each_process(self) -> bool:
-        """Whether each worker compiles code of a user, which is not kept."""
+        """Whether each worker compiles code that is not kept, or not all of it."""
         return False
+
+    def compile_anew(self) -> None:
+        """Compile what each worker compiles; nothing, unless `compiles_in_each_process`."""
+        return None
 
     @property
     @abstractmethod

@@ -43,7 +43,7 @@ from shoal.pso.swarm import SwarmState
 from shoal.settings.phase import Phase
 from shoal.settings.presets import SIMULATION
 from shoal.settings.search_settings import SearchSettings
-from shoal.simulations.compilation import is_kept
+from shoal.simulations.compilation import compile_anew
 from shoal.simulations.defaults import SEARCHES, USUAL_PLAN, usual_plan
 from shoal.simulations.definition import Simulation
 from shoal.simulations.evaluation import PolicyScores, ScenarioSet, evaluate_policies
@@ -169,7 +169,12 @@ class SimulationProblem(Problem):
     @property
     def compiles_in_each_process(self) -> bool:
         """See `Problem.compiles_in_each_process`."""
-        return not is_kept(self.simulation)
+        # The loop over policies and scenarios, even where the simulation itself is kept.
+        return not self.simulation.batched and self.simulation.compiled is not False
+
+    def compile_anew(self) -> None:
+        """See `Problem.compile_anew`."""
+        compile_anew(self.simulation)
 
     # ---- What a worker does ----------------------------------------------------------------------
 

@@ -26,6 +26,8 @@ from shoal.system.process import lower_priority
 LIMIT_SECONDS = 300.0
 # A tenth of a core that other processes want, too.
 NICENESS = 10
+# A process may end without an answer, as where the store is busy: so many are started for a run.
+MOST_TRIES = 3
 # Runs whose lines are kept in memory.
 MAX_RUNS = 64
 _log = logging.getLogger(__name__)
@@ -37,6 +39,7 @@ class _Fits:
 
     child: Child | None
     begun: float
+    tries: int = 1
     lines: list[ReferenceLine] = field(default_factory=list)
 
 
@@ -73,6 +76,10 @@ class SimpleMethods:
             fits = self._fits.pop(run.id, None)
             if fits is None:
                 fits = self._start(run.id)
+            elif fits.child is None and not fits.lines and fits.tries < MOST_TRIES:
+                tried = fits.tries
+                fits = self._start(run.id) or fits
+                fits.tries = tried + (fits.child is not None)
             if fits is None:
                 return ()
             self._fits[run.id] = fits

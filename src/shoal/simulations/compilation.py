@@ -77,9 +77,10 @@ def compilation(simulation: Simulation) -> Compilation:
     return found
 
 
-def is_kept(simulation: Simulation) -> bool:
-    """Whether compiled code of a simulation is kept on disk: that of those that come with Shoal."""
-    return _is_own(simulation.function)
+def compile_anew(simulation: Simulation) -> None:
+    """Compile a simulation as each new process does: what is kept on disk is read from there."""
+    _done.pop(simulation.function, None)
+    compilation(simulation)
 
 
 def _is_own(function: Callable[..., Any]) -> bool:

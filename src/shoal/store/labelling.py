@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from sqlalchemy import Connection
 
@@ -130,15 +130,12 @@ class Labelling:
         SettingsError
             If one of them is no tag, or a run would have too many. Nothing is written then.
         """
-        # Several who do this at once lock rows in the same order.
-        wanted = sorted(run_ids)
         added = tuple(add)
 
-        def change(connection: Connection) -> None:
-            for run_id in wanted:
-                labels.change_tags(connection, run_id, added, ())
+        def change(connection: Connection, run_id: int) -> None:
+            labels.change_tags(connection, run_id, added, ())
 
-        self._database.write(change)
+        self._change_all(run_ids, change)
 
     def note(self, run_id: int | str, text: str) -> RunView:
         """Write a run's note, in place of the one before.
@@ -205,10 +202,21 @@ class Labelling:
         RunStateError
             If one of them is queued or running. Nothing is written then.
         """
+
+        def change(connection: Connection, run_id: int) -> None:
+            labels.archive(connection, run_id, archived=archived)
+
+        self._change_all(run_ids, change)
+
+    def _change_all(
+        self, run_ids: Iterable[int], change: Callable[[Connection, int], None]
+    ) -> None:
+        """Change all of these runs in one transaction, or none."""
+        # Several who do this at once lock rows in the same order.
         wanted = sorted(run_ids)
 
-        def change(connection: Connection) -> None:
+        def change_each(connection: Connection) -> None:
             for run_id in wanted:
-                labels.archive(connection, run_id, archived=archived)
+                change(connection, run_id)
 
-        self._database.write(change)
+        self._database.write(change_each)

@@ -429,6 +429,25 @@ class TableView:
 
 
 @dataclass(frozen=True, slots=True)
+class TrainingTime:
+    """How long a recorded training took.
+
+    Attributes
+    ----------
+    repeat
+        Its stored number, which says how long it trained.
+    seconds
+        How long it took, in seconds.
+    worker
+        Who trained it.
+    """
+
+    repeat: int
+    seconds: float
+    worker: str
+
+
+@dataclass(frozen=True, slots=True)
 class GenerationRecord:
     """A completed generation.
 

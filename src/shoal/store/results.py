@@ -18,7 +18,7 @@ from shoal.problems.evaluation import Evaluation
 from shoal.store import live_status, runs
 from shoal.store.connection import Database
 from shoal.store.live_status import Live
-from shoal.store.records import EVALUATION_COLUMNS, Event, GenerationRecord
+from shoal.store.records import EVALUATION_COLUMNS, Event, GenerationRecord, TrainingTime
 from shoal.store.serialization import read_evaluations, read_generation
 from shoal.store.tables import artifact, evaluation, event, generation
 
@@ -125,6 +125,28 @@ class RecordedResults:
         """
         query = _select_evaluations(run_id).order_by(evaluation.c.id.desc()).limit(count)
         return read_evaluations(self._all(query), {})
+
+    def latest_times(self, run_id: int | str, count: int) -> list[TrainingTime]:
+        """How long the trainings took that were recorded last, without those that failed.
+
+        Parameters
+        ----------
+        run_id
+            The run.
+        count
+            How many, at most.
+
+        Returns
+        -------
+        list of TrainingTime
+            The newest first.
+        """
+        columns = (evaluation.c.repeat, evaluation.c.seconds, evaluation.c.worker)
+        ended = evaluation.c.error.is_(None)
+        query = select(*columns).where(evaluation.c.run_id == runs.parse_id(run_id), ended)
+        query = query.order_by(evaluation.c.id.desc()).limit(count)
+        rows = self._all(query)
+        return [TrainingTime(row.repeat, row.seconds, row.worker) for row in rows]
 
     def evaluation_rows(
         self, run_id: int | str, after: int = 0, limit: int | None = None

@@ -87,7 +87,7 @@ def episode_scores_chart(
     high = float(shown.max())
     room = 0.04 * (high - low)
     if low == high:
-        room = abs(high) or 1.0
+        room = 0.05 * abs(high) or 1.0
     title = score_title(metric)
     x = number_channel(
         "score", title, grid=True, tickCount=8, scale={"domain": [low - room, high + room]}

@@ -200,7 +200,7 @@ def score_range(
     sign = metric.fitness(1.0)
     fitness = sign * frame[["best", "average"]].to_numpy(dtype=np.float64)
     if not np.isfinite(fitness).any():
-        return 0.0, 100.0
+        return _range_of_lines(marks.lines, metric)
 
     best = fitness[:, 0][np.isfinite(fitness[:, 0])]
     average = fitness[:, 1][np.isfinite(fitness[:, 1])]
@@ -229,6 +229,20 @@ def score_range(
         high = min(high, max(100.5, top))
     ends = sorted((sign * (low - margin), sign * high))
     return steady_domain(float(ends[0]), float(ends[1]))
+
+
+def _range_of_lines(lines: Sequence[ReferenceLine], metric: Metric) -> tuple[float, float]:
+    """The scores that the axis shows while there are only lines."""
+    if not lines:
+        return 0.0, 100.0
+    scores = [line.score for line in lines]
+    low, high = min(scores), max(scores)
+    # A search ends near the lines, and is seldom within a hair of them.
+    room = max(0.5 * (high - low), 5 * least_width(metric, metric.fitness(high)))
+    top = high + room
+    if metric.is_accuracy:
+        top = min(top, max(100.5, high))
+    return steady_domain(low - room, top)
 
 
 def _band_ends(frame: pd.DataFrame, metric: Metric) -> NDArray[np.float64]:
@@ -315,7 +329,7 @@ def history_chart(
     lines = [line for line in marks.lines if domain[0] <= line.score <= domain[1]]
     layers = [_band_layer(band, y) for band in bands]
     layers += [_reference_layer(line, n, y, colours) for n, line in enumerate(lines)]
-    layers += _line_layers(y, colours, with_dots=len(frame) <= _MANY_GENERATIONS)
+    layers += _line_layers(y, colours, len(frame))
     tooltips = tooltip(
         ("generation", "Generation"),
         ("best", column_title("Best", metric), vega_format(metric)),
@@ -408,8 +422,11 @@ def _band_layer(band: _Band, y: Spec) -> Spec:
     return layer(mark, {"y": {**y, "field": band.low}, "y2": {"field": band.high}})
 
 
-def _line_layers(y: Spec, colours: Palette, *, with_dots: bool) -> list[Spec]:
+def _line_layers(y: Spec, colours: Palette, generations: int) -> list[Spec]:
     """The lines of average and best."""
+    with_dots = generations <= _MANY_GENERATIONS
+    # Of a single generation there is no line, only its dots.
+    dot = 24 if generations > 1 else 90
     styles: dict[str, Spec] = {
         # Dashed, so that the two lines are told apart without colours.
         "average": {"color": colours.average, "strokeWidth": 2, "strokeDash": [2, 3]},
@@ -420,7 +437,7 @@ def _line_layers(y: Spec, colours: Palette, *, with_dots: bool) -> list[Spec]:
     for field, style in styles.items():
         point: Spec | bool = False
         if with_dots:
-            point = {"size": 24, "color": style["color"]}
+            point = {"size": dot, "color": style["color"]}
         mark = {"type": "line", "clip": True, "point": point, **style}
         layers.append(layer(mark, {"y": {**y, "field": field}}))
 

@@ -14,7 +14,7 @@ from html import escape
 
 from shoal.analysis.lineage import Relative
 from shoal.dashboard.charts.base import palette
-from shoal.genome.genes import GENE_LABELS
+from shoal.genome.genes import gene_label
 from shoal.objectives.registry import ACCURACY, Metric
 from shoal.presentation.formatting import gene_text, score_text
 from shoal.presentation.palette import Palette
@@ -79,8 +79,8 @@ class LineageGraph:
 
 
 def change_text(change: Change) -> str:
-    """A mutation in words, such as "Jump Size 0.1 → 0.2"."""
-    return f"{GENE_LABELS[change.gene]} {gene_text(change.before)} → {gene_text(change.after)}"
+    """A mutation in words, such as "Jump size 0.1 → 0.2"."""
+    return f"{gene_label(change.gene)} {gene_text(change.before)} → {gene_text(change.after)}"
 
 
 def birth_text(relative: Relative) -> str:
@@ -294,7 +294,7 @@ def _title(relative: Relative) -> str:
     lines = [relative.name, f"{place}: {birth_text(relative)}"]
 
     if birth.parent_b is not None:
-        taken = ", ".join(GENE_LABELS[gene] for gene in birth.from_second) or "nothing"
+        taken = ", ".join(gene_label(gene) for gene in birth.from_second) or "nothing"
         lines.append(f"from the second parent: {taken}")
     for change in birth.mutations:
         lines.append(change_text(change))

@@ -19,7 +19,7 @@ from shoal.dashboard.routing import address, link
 from shoal.dashboard.session.queries import evaluation_table
 from shoal.dashboard.session.staleness import is_recent
 from shoal.errors import ShoalError
-from shoal.genome.genes import GENE_LABELS
+from shoal.genome.genes import gene_label
 from shoal.presentation.formatting import score_text
 from shoal.store import RunView
 
@@ -196,7 +196,7 @@ def _table(run: RunView, relatives: tuple[Relative, ...], scores: dict[str, floa
     rows = []
     for relative in relatives:
         birth = relative.birth
-        from_second = [GENE_LABELS[gene] for gene in birth.from_second]
+        from_second = [gene_label(gene) for gene in birth.from_second]
         mutations = [change_text(change) for change in birth.mutations]
         rows.append(
             {

@@ -135,6 +135,9 @@ _TEMPLATE = """
     all: unset; cursor: pointer; padding: .3rem .8rem; border-radius: 8px;
     border: 1px solid light-dark(#c9d4d9, #3a4b54);
   }
+  .save-svg {
+    color: light-dark(LIGHT_TEXT, DARK_TEXT) !important; opacity: 1 !important;
+  }
   .save-svg { display: inline-flex; align-items: center; gap: .15rem; font-size: .72rem; }
   /* Play and pause of Plotly, as the page's own buttons. */
   .updatemenu-button { cursor: pointer; }
@@ -148,10 +151,6 @@ _TEMPLATE = """
     background: url("data:image/svg+xml,MARK_URL") left center / 1.65rem no-repeat;
   }
 
-  .st-key-title { gap: .65rem; }
-  .st-key-title h1 { padding-bottom: .2rem !important; }
-  .st-key-about { gap: .15rem .6rem; margin-top: -.75rem; }
-  .st-key-about [data-testid="stCaptionContainer"] p { font-size: .92rem; }
   header.run { display: flex; flex-wrap: wrap; align-items: center; gap: .15rem .65rem; }
   header.run h1 { padding-bottom: .2rem !important; margin: 0; }
   header.run p {
@@ -257,6 +256,12 @@ _TEMPLATE = """
     padding: .32rem .9rem .32rem 0; border-top: 1px solid rgba(128,148,158,.26);
     white-space: nowrap;
   }
+  table.grid thead td { border: none; }
+  /* Fourteen columns, of which none may be cut off at 1280 pixels. */
+  .st-key-leaders table.grid :is(th, td) { padding-right: .5rem; }
+  /* Half of a page for ten. */
+  .st-key-grid-trainings table.grid :is(th, td) { padding-right: .4rem; font-size: .82rem; }
+  .st-key-leaders table.grid td.long { min-width: 10rem; }
   table.grid td.long { white-space: normal; overflow-wrap: anywhere; min-width: 14rem; }
   table.grid .n { text-align: right; }
   table.grid a { color: light-dark(LIGHT_BEST, DARK_BEST); }
@@ -380,7 +385,6 @@ _TEMPLATE = """
     :is(.st-key-draft, .st-key-search, .st-key-row-fields) [data-testid="stColumn"] {
       flex: 1 1 calc(50% - .5rem); min-width: calc(50% - .5rem);
     }
-    .st-key-about { margin-top: -.3rem; }
     /* The line in the bar shows the interval already. */
     table.bars :is(th, td):last-child { display: none; }
     table.scores { font-size: .82rem; }

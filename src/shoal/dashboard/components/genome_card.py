@@ -23,7 +23,7 @@ from shoal.analysis.summary import Best, Summary
 from shoal.dashboard.components.html_table import scrollable_html
 from shoal.dashboard.components.problem_words import problem_words
 from shoal.dashboard.components.words import explained_html
-from shoal.genome.genes import GENE_LABELS, Gene
+from shoal.genome.genes import Gene, gene_label
 from shoal.genome.genome import Genome
 from shoal.genome.search_space import SearchSpace
 from shoal.objectives.registry import Metric
@@ -49,7 +49,7 @@ _CHOICES = (
     "readout",
 )
 
-# These two genes are one row, Position Scale.
+# These two genes are one row, Position scale.
 _SCALES = ("weight_scale", "bias_scale")
 
 
@@ -133,25 +133,25 @@ def genes_html(genome: Genome, space: SearchSpace, ends: tuple[int, int] | None 
     searched = dict(space.categorical)
     for name in _CHOICES:
         if name in genome.unread_genes:
-            rows.append(_unread_row(genome, GENE_LABELS[name]))
+            rows.append(_unread_row(genome, gene_label(name)))
         elif name in searched:
-            rows.append(_row(GENE_LABELS[name], getattr(genome, name).replace("_", "-")))
+            rows.append(_row(gene_label(name), getattr(genome, name).replace("_", "-")))
     return f'<dl class="genes">{"".join(rows)}</dl>'
 
 
 def _numeric_row(genome: Genome, gene: Gene) -> str:
     if gene.name in genome.unread_genes:
-        return _unread_row(genome, gene.label)
+        return _unread_row(genome, gene_label(gene.name))
 
     value = getattr(genome, gene.name)
     text = f"{value:,}" if gene.integer else number_text(value)
-    return _row(gene.label, text, position_between_bounds(gene, genome))
+    return _row(gene_label(gene.name), text, position_between_bounds(gene, genome))
 
 
 def _scales_row(genome: Genome) -> str:
     scales = f"{number_text(genome.weight_scale)} / {number_text(genome.bias_scale)}"
     hint = "weight_scale / bias_scale: how the particles start"
-    return _row("Position Scale", scales, hint=hint)
+    return _row("Position scale", scales, hint=hint)
 
 
 def _layers_row(genome: Genome, ends: tuple[int, int] | None) -> str:
@@ -165,7 +165,7 @@ def _layers_row(genome: Genome, ends: tuple[int, int] | None) -> str:
 
 def _stability_row(genome: Genome) -> str:
     hint = "positive: the swarm contracts; negative: it explodes until its clamps hold it"
-    return _row("Stability Margin", f"{genome.stability_margin:+.3f}", hint=hint)
+    return _row("Stability margin", f"{genome.stability_margin:+.3f}", hint=hint)
 
 
 def _unread_row(genome: Genome, label: str) -> str:

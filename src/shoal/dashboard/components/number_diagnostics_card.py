@@ -10,7 +10,7 @@ from shoal.dashboard.charts.predictions import residuals_chart, residuals_data
 from shoal.dashboard.components.deferred_charts import chart
 from shoal.dashboard.components.html_table import html_table
 from shoal.dashboard.components.metric_tiles import metric_tiles
-from shoal.presentation.formatting import percent, quoted
+from shoal.presentation.formatting import escaped, percent
 from shoal.replay.predictions import PartPredictions
 
 # Targets whose errors are drawn.
@@ -39,8 +39,9 @@ def number_tiles(found: NumberDiagnostics) -> None:
 def errors_card(own: TargetDiagnostics, key: str, dark: bool) -> None:
     """Residuals over predictions, and how wrong the model is by range of the target."""
     with st.container(border=True, key=f"errors-{key}"):
-        st.header("Where it is wrong", anchor=False)
-        st.caption(f"Target {quoted(own.name)}, in its unit. An error is predicted - true.")
+        # A table may have several targets, with a card each.
+        st.header(f"Where it is wrong: {escaped(own.name)}", anchor=False)
+        st.caption("In the target's unit. An error is predicted - true.")
         left, right = st.columns(2, gap="small")
         with left:
             st.caption(

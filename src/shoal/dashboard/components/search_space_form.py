@@ -8,7 +8,6 @@ from typing import Any
 import streamlit as st
 
 from shoal.dashboard.components.genome_card import on_demand
-from shoal.dashboard.components.new_run_form import setting_label
 from shoal.dashboard.session.bounds_editor import (
     LATER,
     Bounds,
@@ -17,7 +16,7 @@ from shoal.dashboard.session.bounds_editor import (
     usual_choices,
 )
 from shoal.dashboard.session.new_run_draft import key, preset_key, put, state
-from shoal.genome.genes import CATEGORICAL_GENES
+from shoal.genome.genes import CATEGORICAL_GENES, gene_label
 from shoal.settings.presets import PRESETS
 from shoal.settings.search_settings import SearchSettings
 
@@ -60,6 +59,7 @@ def bounds_and_choices(chosen: str) -> dict[str, Any]:
             "Also search",
             [gene for gene in LATER if gene not in without],
             key=key("also"),
+            format_func=gene_label,
             placeholder="none of the later genes",
             help="numbers that otherwise have a value that changes nothing",
             persist_state="session",
@@ -115,9 +115,10 @@ def _edited_bounds(
         key=key(f"editor-{state('editor')}"),
         hide_index=True,
         height="content",
-        disabled=["gene", "lowest", "highest"],
+        disabled=["gene", "label", "lowest", "highest"],
         column_config={
-            "gene": st.column_config.TextColumn("Gene"),
+            "gene": None,
+            "label": st.column_config.TextColumn("Gene"),
             "low": number_column("Low", format="%g"),
             "high": number_column("High", format="%g"),
             "lowest": number_column("Lowest", format="%g", help="limit of the low bound"),
@@ -141,7 +142,7 @@ def _choice_fields(chosen: str) -> dict[str, Any]:
         widget = preset_key(chosen, gene)
         st.session_state.setdefault(widget, list(usual[gene]))
         picked = column.multiselect(
-            setting_label(gene), CATEGORICAL_GENES[gene], key=widget, persist_state="session"
+            gene_label(gene), CATEGORICAL_GENES[gene], key=widget, persist_state="session"
         )
         if set(picked) != set(usual[gene]):
             # In the order in which they were picked, which decides what is drawn.

@@ -27,13 +27,14 @@ from shoal.dashboard.components.problem_words import (
     problem_words,
     topology_ends,
 )
-from shoal.dashboard.components.run_text import state_html
+from shoal.dashboard.components.run_heading import run_heading
 from shoal.dashboard.components.scorecard_card import scorecard_card
 from shoal.dashboard.routing import address, link
 from shoal.dashboard.session.queries import RunSnapshot, evaluation_table, read, run_here, store
 from shoal.data.messages import count_of
-from shoal.export import archive, report_page
+from shoal.export import archive, onnx_graph, report_page
 from shoal.genome.genome import Genome
+from shoal.models.onnx import is_onnx_installed
 from shoal.numerics.stats import ci95_half_width, mean
 from shoal.objectives.registry import Metric
 from shoal.presentation.formatting import difference_text, percent, score_text, spread_text
@@ -42,6 +43,8 @@ from shoal.store import ACTIVE, RunView
 from shoal.tuning.champion import Champion
 
 LEADERS = 10
+_ONNX = "The networks with their preprocessing as one graph, for other languages and runtimes"
+_NO_ONNX = "Needs the package onnx on the server: pip install 'shoal[onnx]'"
 _REPORT = "The run on one page, to read, print or send"
 
 
@@ -49,9 +52,7 @@ def page() -> None:
     """One run's champion, or its best so far."""
     run = run_here()
     snapshot = read(run.id)
-    with st.container(horizontal=True, vertical_alignment="center", key="title"):
-        st.title(f"Run {run.id}: champion", anchor=False, width="content")
-        st.html(state_html(run), width="content")
+    run_heading(run, "champion")
 
     champion = snapshot.summary.champion
     if champion is None:
@@ -65,12 +66,16 @@ def page() -> None:
         left, right = st.columns([1.4, 1], gap="small")
         with left.container(border=True, key="chart", height="stretch"):
             st.header("Leaderboard", anchor=False)
-            _leaderboard(run, snapshot)
+            table = _leaderboard(run, snapshot)
         with right.container(border=True, key="best", height="stretch"):
             zone = st.context.timezone
             genome_card(
                 snapshot.summary.best, run.settings.space, zone, time.time(), topology_ends(run)
             )
+    # It has more columns than a part of the page has room for.
+    with st.container(border=True, key="leaders"):
+        st.header("The best genomes", anchor=False)
+        html_table(table, "leaders", _leaders_columns(run))
 
     if champion is not None:
         scores_card(snapshot.summary)
@@ -158,8 +163,8 @@ def _mean_tile(
     return label, score_text(mean(scores), metric), note
 
 
-def _leaderboard(run: RunView, snapshot: RunSnapshot) -> None:
-    """The best genomes as a chart and as a table."""
+def _leaderboard(run: RunView, snapshot: RunSnapshot) -> pd.DataFrame:
+    """Draw the best genomes; return the table with their figures."""
     champion = snapshot.summary.champion
     name = None if champion is None else champion.genome.hash
     best, dots, reasons = _leaders(run.id, run.evaluations, name)
@@ -172,7 +177,7 @@ def _leaderboard(run: RunView, snapshot: RunSnapshot) -> None:
     table = _leaders_table(best, reasons, run.metric)
     if not run.has_network:
         table = table.drop(columns=["Layers", "Activation"])
-    html_table(table, "leaders", _leaders_columns(run))
+    return table
 
 
 def _leaders_table(
@@ -296,3 +301,20 @@ def _downloads(run: RunView) -> None:
             help=_REPORT,
             key="take-Report",
         )
+        if run.has_network:
+            _onnx_button(run_id)
+
+
+def _onnx_button(run_id: int) -> None:
+    is_installed = is_onnx_installed()
+    st.download_button(
+        "ONNX",
+        partial(onnx_graph, store(), run_id),
+        f"shoal-run-{run_id}.onnx",
+        "application/octet-stream",
+        icon=":material/download:",
+        on_click="ignore",
+        help=_ONNX if is_installed else _NO_ONNX,
+        disabled=not is_installed,
+        key="take-ONNX",
+    )

@@ -19,7 +19,7 @@ from shoal.dashboard.charts.vega import Spec
 from shoal.dashboard.components.deferred_charts import chart
 from shoal.dashboard.components.html_table import Column, html_table
 from shoal.dashboard.error_box import error_box
-from shoal.dashboard.routing import link, parameter
+from shoal.dashboard.routing import heading, link, parameter
 from shoal.dashboard.session.queries import RunSnapshot, read, run_entries, store
 from shoal.errors import ShoalError
 from shoal.objectives.registry import ACCURACY, Metric
@@ -40,7 +40,7 @@ _AGAINST = "against"
 
 def page() -> None:
     """Two to eight runs that the address names, or that are chosen here."""
-    st.title("Compare", anchor=False)
+    st.title(heading("compare"), anchor=False)
     known = {run.id: run for run in run_entries() if run.generations}
     if len(known) < FEWEST:
         st.markdown("**There is nothing to compare yet.**")

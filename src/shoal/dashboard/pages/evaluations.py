@@ -14,10 +14,11 @@ import streamlit as st
 from shoal.analysis.evaluation_table import EvaluationTable
 from shoal.analysis.gene_columns import Range, gene_columns, genomes_within, is_numeric
 from shoal.dashboard.charts.scores import column_title, score_format, score_title
+from shoal.dashboard.components.run_heading import run_heading
 from shoal.dashboard.routing import address
 from shoal.dashboard.session.downloads import as_csv, as_parquet
 from shoal.dashboard.session.queries import evaluation_table, run_here
-from shoal.genome.genes import GENE_LABELS
+from shoal.genome.genes import GENE_LABELS, gene_label
 from shoal.objectives.registry import Metric
 from shoal.presentation.formatting import escaped
 from shoal.settings.phase import FIRST_CONFIRMATION, is_confirmation
@@ -56,7 +57,7 @@ def page() -> None:
     Genes are read when the first of them is asked for.
     """
     run = run_here()
-    st.title(f"Run {run.id}: evaluations", anchor=False)
+    run_heading(run, "evaluations")
     table = evaluation_table(run.id)
     if table.frame.empty:
         st.caption("Nothing was trained yet. Each training appears here as soon as it is recorded.")
@@ -176,7 +177,7 @@ def _with_chosen_genes(
         chosen = columns[0].multiselect(
             "Show genes",
             names,
-            format_func=GENE_LABELS.__getitem__,
+            format_func=gene_label,
             key="show",
             placeholder="None",
             bind="query-params",
@@ -184,7 +185,7 @@ def _with_chosen_genes(
         by = columns[1].multiselect(
             "Filter by genes",
             names,
-            format_func=GENE_LABELS.__getitem__,
+            format_func=gene_label,
             key="by",
             placeholder="None",
             bind="query-params",
@@ -192,7 +193,7 @@ def _with_chosen_genes(
         sort = columns[2].selectbox(
             "Sort by",
             [*_SORTS, *names],
-            format_func=lambda name: _SORTS.get(name) or GENE_LABELS[name],
+            format_func=lambda name: _SORTS.get(name) or gene_label(name),
             key="order",
             bind="query-params",
         )
@@ -229,7 +230,7 @@ def _gene_filters(
     places = st.columns(min(len(by), _FILTERS_A_LINE), gap="small")
     for place, name in enumerate(by):
         with places[place % len(places)]:
-            label = GENE_LABELS[name]
+            label = gene_label(name)
             if is_numeric(name):
                 ranges[name] = _range(name, label)
             else:
@@ -301,7 +302,7 @@ def _table(run: RunView, shown: pd.DataFrame, genes: list[str]) -> None:
     )
     for place, name in enumerate(genes):
         after_score = list(rows.columns).index("Score") + 1 + place
-        rows.insert(after_score, GENE_LABELS[name], shown[name].to_numpy())
+        rows.insert(after_score, gene_label(name), shown[name].to_numpy())
     # The loss of a function is its value.
     if not run.has_network:
         rows = rows.drop(columns="Loss")

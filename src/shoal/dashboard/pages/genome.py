@@ -23,6 +23,7 @@ from shoal.dashboard.components.learning_curves_card import learning_curves_card
 from shoal.dashboard.components.metric_tiles import metric_tiles
 from shoal.dashboard.components.predictions_card import predictions_card
 from shoal.dashboard.components.problem_words import topology_ends
+from shoal.dashboard.components.run_heading import Badge, run_heading
 from shoal.dashboard.error_box import error_box
 from shoal.dashboard.routing import entered, go, link, parameter
 from shoal.dashboard.session.queries import evaluation_table, read, run_here, store
@@ -30,7 +31,6 @@ from shoal.errors import ShoalError
 from shoal.objectives.registry import Metric
 from shoal.presentation.formatting import (
     duration,
-    quoted,
     score_text,
     spread_text,
 )
@@ -116,7 +116,7 @@ def _update_address(genome: str) -> None:
 
 def _choose(run: RunView) -> None:
     """The best genomes of the run to choose from."""
-    st.title("Genome", anchor=False)
+    run_heading(run, "evaluation")
     ranked = evaluation_table(run.id).ranked().head(OFFERED)
     if not len(ranked):
         st.caption(
@@ -154,20 +154,21 @@ def _repeat(evaluations: list[Evaluation]) -> int:
 def _heading(run: RunView, evaluations: list[Evaluation], frame: pd.DataFrame) -> None:
     """The genome's name and badges, where it comes from, and its figures."""
     first = evaluations[0].task
-    with st.container(horizontal=True, vertical_alignment="center", key="title"):
-        st.title(f"Genome {first.genome.hash[:8]}", anchor=False, width="content")
-        best = read(run.id).summary.best
-        if best is not None and best.genome == first.genome:
-            st.badge("champion" if run.state == "finished" else "best so far", color="green")
-        failed = int((frame["status"] == "failed").sum())
-        if failed:
-            st.badge(f"{failed} failed", color="red")
-
-    with st.container(horizontal=True, vertical_alignment="center", key="about"):
-        st.markdown(quoted(run.name), width="content")
-        where = f"generation {first.generation:,}, individual {first.individual + 1}"
-        about = f"run {run.id} · first trained in {where} · {first.genome.hash}"
-        st.caption(about, width="content")
+    badges = []
+    best = read(run.id).summary.best
+    if best is not None and best.genome == first.genome:
+        badges.append(Badge("champion" if run.state == "finished" else "best so far", "green"))
+    failed = int((frame["status"] == "failed").sum())
+    if failed:
+        badges.append(Badge(f"{failed} failed", "red"))
+    where = f"generation {first.generation:,}, individual {first.individual + 1}"
+    run_heading(
+        run,
+        "evaluation",
+        detail=first.genome.hash[:8],
+        about=f"first trained in {where} · {first.genome.hash}",
+        badges=badges,
+    )
 
     means = {mean.phase: mean for mean in phase_means(frame)}
     score_range = _range_text(frame["score"].dropna(), run.metric)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from shoal.dashboard.routing import PLACES, link, parameter
+from shoal.dashboard.routing import PLACES, heading, link, parameter
 from shoal.presentation.glossary import ENTRIES, SECTIONS
 
 _TEXTS = Path(__file__).parents[1] / "help.md"
@@ -22,7 +22,7 @@ _HEADING = "## "
 
 def page() -> None:
     """What the page that the address names is for, first; then all pages and all words."""
-    st.title("Help", anchor=False)
+    st.title(heading("help"), anchor=False)
     texts = help_texts()
     st.markdown(texts["start"])
     st.html('<button type="button" class="plain" data-tour="start">Show the tour</button>')

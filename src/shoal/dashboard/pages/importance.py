@@ -33,15 +33,16 @@ from shoal.dashboard.charts.importance_bars import importance_bars_html
 from shoal.dashboard.charts.vega import Spec
 from shoal.dashboard.components.deferred_charts import chart
 from shoal.dashboard.components.genome_card import on_demand
+from shoal.dashboard.components.run_heading import run_heading
 from shoal.dashboard.error_box import error_box
 from shoal.dashboard.routing import entered, go, link
 from shoal.dashboard.session.queries import evaluation_table, read, run_here
 from shoal.dashboard.session.staleness import is_recent
 from shoal.errors import AnalysisError
-from shoal.genome.genes import GENE_LABELS
+from shoal.genome.genes import gene_label
 from shoal.genome.genome import Genome
 from shoal.objectives.registry import Metric
-from shoal.presentation.formatting import quoted, score_text
+from shoal.presentation.formatting import score_text
 from shoal.store import RunView
 
 # Genes that are shown until others are chosen: the most important ones.
@@ -93,8 +94,7 @@ class Analysis:
 def page() -> None:
     """The analysis of one run, as of the trainings that were there when the page was opened."""
     run = run_here()
-    st.title("What matters", anchor=False)
-    st.markdown(f"Run {run.id} {quoted(run.name)}")
+    run_heading(run, "matters")
 
     trained = _trainings_to_look_at(run)
     if not trained:
@@ -210,7 +210,7 @@ def _draw_bounds(run: RunView) -> None:
     fixed = []
     for alarm in alarms:
         if not alarm.widens:
-            fixed.append(f"{GENE_LABELS[alarm.at.gene]} ({alarm.count} of {alarm.out_of})")
+            fixed.append(f"{gene_label(alarm.at.gene)} ({alarm.count} of {alarm.out_of})")
     if fixed:
         st.caption(f"Of the best, on bounds that no search may leave: {', '.join(fixed)}.")
 
@@ -246,7 +246,7 @@ def _draw_alarms(run: RunView, alarms: list[BoundAlarm]) -> None:
 def _draw_alarm(run: RunView, alarm: BoundAlarm) -> None:
     bound = alarm.at
     verb = "lies" if alarm.count == 1 else "lie"
-    where = f"the {bound.side} bound of **{GENE_LABELS[bound.gene]}**, {bound.bound:g}"
+    where = f"the {bound.side} bound of **{gene_label(bound.gene)}**, {bound.bound:g}"
 
     text, button = st.columns([3, 2], vertical_alignment="center")
     text.markdown(
@@ -267,7 +267,9 @@ def _draw_importance(analysis: Analysis) -> None:
     st.header("Importance of each gene", anchor=False)
     found = analysis.importances
     if isinstance(found, AnalysisError):
-        error_box(found)
+        # Nothing went wrong: a short search has few genomes.
+        st.markdown(found.problem)
+        st.caption(f"Enough are {found.expected}: {found.remedy}.")
         return
 
     if found.means_something:

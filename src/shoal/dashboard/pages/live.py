@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from html import escape
 
 import pandas as pd
 import streamlit as st
@@ -37,9 +36,9 @@ from shoal.dashboard.components.problem_words import (
     topology_ends,
 )
 from shoal.dashboard.components.run_controls import run_controls, show_refusal
+from shoal.dashboard.components.run_heading import run_heading
 from shoal.dashboard.components.run_text import (
     progress_text,
-    state_html,
     state_word,
     waiting_text,
 )
@@ -166,10 +165,8 @@ def _heading(run: RunView, supervised: bool, now: float, zone: str | None) -> No
     )
     with st.container(key="heading"):
         left, right = st.columns([2, 1], vertical_alignment="center")
-        left.html(
-            f'<header class="run"><h1>Run {run.id}</h1>{state_html(run)}'
-            f"<p><bdi>{escape(run.name)}</bdi> {escape(about)}</p></header>"
-        )
+        with left:
+            run_heading(run, "live", about=about)
         with right.container(horizontal=True, horizontal_alignment="right", gap="small"):
             run_controls(run, supervised)
 
@@ -216,14 +213,14 @@ def _metrics(snapshot: RunSnapshot) -> None:
 
     most_repeats = len(run.settings.schedule.scored_repeats(run.settings.max_repeats))
     average_of = f"of {run.settings.population} individuals"
-    kind = run.metric.label
+    kind = run.metric.word
     metric_tiles(
         [
-            ("Current Generation", f"{run.generations:,}", f"of {run.settings.generations:,}"),
+            ("Current generation", f"{run.generations:,}", f"of {run.settings.generations:,}"),
             (f"Best {kind}", score_text(best_score, run.metric), sureness),
-            ("Best Repeats", best_repeats, f"of at most {most_repeats}"),
+            ("Best repeats", best_repeats, f"of at most {most_repeats}"),
             (f"Average {kind}", score_text(run.mean_score, run.metric), average_of),
-            ("Elapsed Time", duration(elapsed(run)), "of active training"),
+            ("Elapsed time", duration(elapsed(run)), "of active training"),
         ]
     )
 
@@ -231,7 +228,10 @@ def _metrics(snapshot: RunSnapshot) -> None:
 def _chart(snapshot: RunSnapshot, supervised: bool) -> None:
     """The history, or what the run waits for."""
     run = snapshot.run
-    if not len(snapshot.history):
+    # Asked for before there is anything else to draw: fitting the methods takes some seconds.
+    lines = reference_lines_of(run)
+    begun = bool(len(snapshot.history))
+    if not begun and (run.state != "running" or not lines):
         _waiting(run, supervised)
         return
 
@@ -239,19 +239,24 @@ def _chart(snapshot: RunSnapshot, supervised: bool) -> None:
     best = snapshot.summary.best
     marks = HistoryMarks(
         champion=best if snapshot.summary.champion is not None else None,
-        lines=reference_lines_of(run),
+        lines=lines,
         planned=planned_generations(run),
     )
     figure = _history_figure(
         snapshot.history, marks, run.id, run.generations, run.state, marks.lines, run.metric, dark
     )
-    alt = (
-        f"Best and average {run.metric.word} of {run.generations} generations; "
-        f"the last best is {score_text(run.best_score, run.metric)}."
-    )
+    alt = f"The {run.metric.word} of the simplest methods; no generation is complete yet."
+    if begun:
+        alt = (
+            f"Best and average {run.metric.word} of {run.generations} generations; "
+            f"the last best is {score_text(run.best_score, run.metric)}."
+        )
     chart(figure, f"history-{run.id}", alt)
 
     notes = [escaped(leader_text(snapshot.summary.leader, run.metric, best))]
+    if not begun:
+        title, text = waiting_text(run, supervised)
+        notes.append(f"{title}: {text[0].lower()}{text[1:]}")
     if not run.metric.is_accuracy:
         notes.append(f"{escaped(metric_heading(run.metric))}.")
     beyond_axis = beyond_axis_text(snapshot.history, run.metric, marks)

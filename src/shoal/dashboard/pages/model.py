@@ -27,12 +27,12 @@ from shoal.dashboard.components.number_diagnostics_card import (
     number_tiles,
 )
 from shoal.dashboard.components.problem_words import topology_ends
+from shoal.dashboard.components.run_heading import run_heading
 from shoal.dashboard.error_box import error_box
 from shoal.dashboard.routing import link, parameter
 from shoal.dashboard.session.model_queries import known_of_model
 from shoal.dashboard.session.queries import read, run_here
 from shoal.nn.network import Network
-from shoal.presentation.formatting import quoted
 from shoal.presentation.input_text import importance_note
 from shoal.replay.model_figures import Known, ModelFacts
 from shoal.store import ACTIVE, RunView
@@ -45,8 +45,7 @@ _SECONDS = 0.8
 def page() -> None:
     """The champion of one run as a model."""
     run = run_here()
-    st.title("The model", anchor=False)
-    st.markdown(f"Run {run.id} {quoted(run.name)}")
+    run_heading(run, "model")
 
     champion = read(run.id).summary.champion
     if champion is None:

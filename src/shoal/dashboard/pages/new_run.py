@@ -31,7 +31,7 @@ from shoal.dashboard.components.simulation_form import (
     what_to_solve,
 )
 from shoal.dashboard.error_box import error_box
-from shoal.dashboard.routing import entered, go, parameter
+from shoal.dashboard.routing import entered, go, heading, parameter
 from shoal.dashboard.server.launch import MAX_UPLOAD_MB
 from shoal.dashboard.session import new_run_draft
 from shoal.dashboard.session.commands import command_service
@@ -65,7 +65,7 @@ _UPLOAD_TYPES = ["csv", "tsv", "txt", "parquet", "pq"]
 def page() -> None:
     """The form, what it comes to, and the button; a start leads to the run's page."""
     runs = store().runs()
-    st.title("New run" if runs else "Start your first run", anchor=False)
+    st.title(heading("new"), anchor=False)
 
     error: ShoalError | None = None
     if entered() or state("key") is None:

@@ -27,7 +27,7 @@ from shoal.dashboard.charts.scores import column_title, score_format
 from shoal.dashboard.components.active_runs import active_runs
 from shoal.dashboard.components.run_panel import run_panel
 from shoal.dashboard.components.run_text import state_word
-from shoal.dashboard.routing import address, go, link, parameter
+from shoal.dashboard.routing import address, go, heading, link, parameter
 from shoal.dashboard.session.queries import best_half, run_entries, store
 from shoal.objectives.registry import Metric
 from shoal.presentation.formatting import (
@@ -109,7 +109,7 @@ class _View:
 def page() -> None:
     """What is worked on, the table, and what can be done with the rows that are chosen."""
     left, right = st.columns([3, 1], vertical_alignment="center")
-    left.title("Runs", anchor=False)
+    left.title(heading("runs"), anchor=False)
     with right.container(horizontal=True, horizontal_alignment="right"):
         if st.button("New run", type="primary", icon=":material/add:", key="new"):
             go("new")

@@ -9,8 +9,9 @@ import pandas as pd
 import streamlit as st
 
 from shoal.dashboard.components.html_table import html_table
+from shoal.dashboard.routing import heading
 from shoal.dashboard.session.queries import store
-from shoal.genome.genes import CATEGORICAL_GENES, NUMERIC_GENES
+from shoal.genome.genes import CATEGORICAL_GENES, NUMERIC_GENES, gene_label
 from shoal.settings.presets import PRESETS
 from shoal.settings.search_settings import SearchSettings
 from shoal.system.paths import writable_log
@@ -21,7 +22,7 @@ _LEFT_OUT = ("preset", "bounds", "choices", "sampler_options")
 
 def page() -> None:
     """Appearance, places, and the defaults of a search."""
-    st.title("Settings", anchor=False)
+    st.title(heading("settings"), anchor=False)
     _appearance()
     _places()
     _defaults()
@@ -70,9 +71,9 @@ def _gene_bounds() -> None:
     for gene in NUMERIC_GENES:
         bounds = f"{gene.low:g} to {gene.high:g}"
         start = f"{gene.start_low:g} to {gene.start_high:g}"
-        rows.append((gene.label, gene.name, bounds, start))
+        rows.append((gene_label(gene.name), gene.name, bounds, start))
     for name, choices in CATEGORICAL_GENES.items():
-        rows.append((name, name, ", ".join(choices), ""))
+        rows.append((gene_label(name), name, ", ".join(choices), ""))
     html_table(pd.DataFrame(rows, columns=["Gene", "Name", "Bounds", "First generation"]), "genes")
 
 

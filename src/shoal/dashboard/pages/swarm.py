@@ -11,12 +11,12 @@ import streamlit as st
 from shoal.dashboard.charts.swarm import swarm_chart
 from shoal.dashboard.components.deferred_charts import chart
 from shoal.dashboard.components.live_swarm_card import training_now
-from shoal.dashboard.components.run_text import state_html
+from shoal.dashboard.components.run_heading import run_heading
 from shoal.dashboard.error_box import error_box
 from shoal.dashboard.routing import entered, link, parameter
 from shoal.dashboard.session.queries import evaluation_table, run_here, store
 from shoal.errors import ReplayError, ShoalError
-from shoal.presentation.formatting import quoted, score_text
+from shoal.presentation.formatting import score_text
 from shoal.presentation.gif import gif
 from shoal.presentation.shown_loss import shown_loss
 from shoal.problems.evaluation import Evaluation
@@ -88,10 +88,7 @@ def replay_pool() -> ReplayPool:
 def page() -> None:
     """A training of one run."""
     run = run_here()
-    with st.container(horizontal=True, vertical_alignment="center", key="title"):
-        st.title("Swarm", anchor=False, width="content")
-        st.markdown(f"Run {run.id} {quoted(run.name)}", width="content")
-        st.html(state_html(run), width="content")
+    run_heading(run, "swarm")
 
     if _shows_now(run):
         training_now(run)

@@ -10,6 +10,7 @@ import streamlit as st
 from shoal.dashboard.components.auto_refresh import auto_refresh
 from shoal.dashboard.components.html_table import html_table
 from shoal.dashboard.error_box import error_box
+from shoal.dashboard.routing import heading
 from shoal.dashboard.session.queries import store
 from shoal.errors import ShoalError
 from shoal.presentation.formatting import duration, moment
@@ -26,7 +27,7 @@ _MARKS = {"good": ":green[●] good", "look": ":orange[▲] look", "bad": ":red[
 
 def page() -> None:
     """Who works, and the checks of `shoal doctor`."""
-    st.title("System", anchor=False)
+    st.title(heading("system"), anchor=False)
     auto_refresh(_working, usual=REST_SECONDS)
 
     st.header("Checks", anchor=False)

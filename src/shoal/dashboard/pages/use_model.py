@@ -9,6 +9,7 @@ import streamlit as st
 
 from shoal.dashboard.components.new_rows_card import new_rows_card
 from shoal.dashboard.components.row_form_card import row_form_card
+from shoal.dashboard.components.run_heading import run_heading
 from shoal.dashboard.error_box import error_box
 from shoal.dashboard.routing import link
 from shoal.dashboard.server.launch import MAX_UPLOAD_MB
@@ -16,15 +17,13 @@ from shoal.dashboard.session.downloads import as_csv
 from shoal.dashboard.session.model_in_use import ModelInUse, model_in_use
 from shoal.dashboard.session.queries import run_here
 from shoal.errors import ShoalError
-from shoal.presentation.formatting import quoted
 from shoal.store import ACTIVE, RunView
 
 
 def page() -> None:
     """The champion of one run at work."""
     run = run_here()
-    st.title("Use the model", anchor=False)
-    st.markdown(f"Run {run.id} {quoted(run.name)}")
+    run_heading(run, "use")
 
     if not run.has_network:
         st.caption("This run solves a function: its result is a point, which predicts nothing.")

@@ -12,7 +12,17 @@ from shoal.dashboard.components.css import MARK
 from shoal.dashboard.components.deferred_charts import deferred_charts
 from shoal.dashboard.components.theme_switch import theme_switch
 from shoal.dashboard.error_box import error_box
-from shoal.dashboard.routing import FRONT, PLACES, Place, address, arrive, build, link, parameter
+from shoal.dashboard.routing import (
+    FRONT,
+    PLACES,
+    Place,
+    address,
+    arrive,
+    build,
+    heading,
+    link,
+    parameter,
+)
 from shoal.dashboard.session import current_user
 from shoal.dashboard.session.queries import store
 from shoal.errors import ShoalError
@@ -62,27 +72,30 @@ def main() -> None:
 
 
 def _title(place: Place, runs: Sequence[RunView]) -> str:
-    """What a browser's tab and a bookmark are called: page, run and program."""
-    parts = [place.title]
+    """What a browser's tab and a bookmark are called: the page's heading, and what it is of."""
+    parts = [heading(place.name)]
     named = parameter("run")
+    shown = None
     if place.of_run and named is not None:
-        parts.append(_name_of(named, runs))
+        shown = _run_of(named, runs)
+    if shown is not None:
+        genome = (parameter("genome") or "")[:8] if place.name == "evaluation" else ""
+        parts = [heading(place.name, shown.id, genome), shown.name]
     if place.name == "compare":
         parts.append((parameter("runs") or "").replace(",", ", "))
     known = [shortened(" ".join(part.split()), _LONGEST_TITLE) for part in parts if part]
     return " · ".join([*known, "Shoal"])
 
 
-def _name_of(named: str, runs: Sequence[RunView]) -> str:
-    """A run's number and name; nothing for one that is not there."""
+def _run_of(named: str, runs: Sequence[RunView]) -> RunView | None:
+    """The run that the address names; None for one that is not there."""
     for run in runs:
         if str(run.id) == named:
-            return f"{run.id} {run.name}"
+            return run
     try:
-        run = store().run(named)
+        return store().run(named)
     except ShoalError:
-        return ""
-    return f"{run.id} {run.name}"
+        return None
 
 
 def _sidebar(runs: list[RunView], here: str) -> None:

@@ -2,7 +2,8 @@
 
 Streamlit offers charts as PNG only, though it draws them as SVG. The script needs nothing from any
 server: it saves what the browser has drawn. The legend of a Vega-Lite chart stands above it as
-HTML, and is not part of the picture, as in the PNG.
+HTML, and is not part of the picture, as in the PNG. It also keeps the toolbar of a chart at the
+edge of the window inside of the window.
 """
 
 from __future__ import annotations
@@ -42,12 +43,31 @@ SCRIPT = """<script>
     setTimeout(() => URL.revokeObjectURL(link.href), 1000);
   };
 
+  // Pixels at the top of the window that the page's header takes.
+  const EDGE = 44;
+  // How far above its chart a toolbar comes to stand, when it has moved there, and its height.
+  const ABOVE = 36;
+  let reached = null;
+
+  // A toolbar stands above its chart, so beyond the window where the chart is at its edge: then it
+  // moves down into the chart.
+  const place = () => {
+    const bar = reached?.querySelector("[data-testid=stElementToolbarButtonContainer]");
+    if (!bar) return;
+    const {top, bottom} = reached.getBoundingClientRect();
+    const down = Math.max(0, Math.min(EDGE, bottom - ABOVE) - (top - ABOVE));
+    bar.style.translate = down ? `0 ${down}px` : "none";
+  };
+
   // A toolbar appears when its chart is first pointed at or reached by the keyboard.
   const offer = (event) => {
     const box = event.target.closest?.("[data-testid=stElementContainer]");
     const drawn = box?.querySelector("svg.marks, svg.main-svg");
     const bar = box?.querySelector("[data-testid=stElementToolbarButtonContainer]");
-    if (!drawn || !bar || bar.querySelector(".save-svg")) return;
+    if (!drawn || !bar) return;
+    reached = box;
+    place();
+    if (bar.querySelector(".save-svg")) return;
     const other = bar.querySelector("button");
     const alt = drawn.closest("[aria-label]")?.getAttribute("aria-label") || "chart";
     const button = document.createElement("button");
@@ -61,6 +81,7 @@ SCRIPT = """<script>
   };
   document.addEventListener("pointerover", offer, {passive: true});
   document.addEventListener("focusin", offer);
+  document.addEventListener("scroll", place, {capture: true, passive: true});
 })();
 </script>
 """

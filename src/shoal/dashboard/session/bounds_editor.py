@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from shoal.errors import SettingsError
-from shoal.genome.genes import CATEGORICAL_GENES, NEUTRAL, NUMERIC_GENES
+from shoal.genome.genes import CATEGORICAL_GENES, NEUTRAL, NUMERIC_GENES, gene_label
 from shoal.settings.presets import PRESETS
 from shoal.settings.search_settings import SearchSettings
 
@@ -41,7 +41,7 @@ def bounds_frame(
     Returns
     -------
     pandas.DataFrame
-        Columns gene, low, high, lowest and highest.
+        Columns gene, label (what people call it), low, high, lowest and highest.
     """
     rows = []
     for gene in NUMERIC_GENES:
@@ -53,6 +53,7 @@ def bounds_frame(
         rows.append(
             {
                 "gene": gene.name,
+                "label": gene_label(gene.name),
                 "low": float(low),
                 "high": float(high),
                 "lowest": float(gene.low),

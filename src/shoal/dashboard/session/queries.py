@@ -13,7 +13,7 @@ import pandas as pd
 import streamlit as st
 
 from shoal.analysis.evaluation_table import EvaluationTable
-from shoal.analysis.progress import read_phase
+from shoal.analysis.progress import Pace, read_pace, read_phase
 from shoal.analysis.simple_methods import ReferenceLine
 from shoal.analysis.summary import Summary, best_interval, summarise
 from shoal.dashboard.charts.history import history_data
@@ -104,7 +104,8 @@ def summary(run: RunView) -> Summary:
         When the run is gone.
     """
     recorded = _summary(run.id, run.generations, run.state)
-    return replace(recorded, run=run, phase=read_phase(store(), run))
+    phase = read_phase(store(), run)
+    return replace(recorded, run=run, phase=phase, pace=_pace(run.id, run.evaluations, run))
 
 
 def reference_lines_of(run: RunView) -> tuple[ReferenceLine, ...]:
@@ -163,6 +164,12 @@ def _simple_methods() -> SimpleMethods:
 def _summary(run_id: int, generations: int, state: str) -> Summary:
     del generations, state
     return summarise(store(), run_id)
+
+
+@st.cache_data(max_entries=1_000, show_spinner=False)
+def _pace(run_id: int, evaluations: int, _run: RunView) -> Pace | None:
+    del run_id, evaluations
+    return read_pace(store(), _run)
 
 
 @st.cache_data(max_entries=20_000, show_spinner=False)
