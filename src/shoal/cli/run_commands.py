@@ -217,7 +217,10 @@ def rename(
 def tag(
     run: RunArgument,
     tags: Annotated[
-        list[str], typer.Argument(metavar="TAG...", help="A few short words each, without commas")
+        list[str],
+        typer.Argument(
+            metavar="TAG...", help="Without commas, up to 32 characters each; a run has 12 at most"
+        ),
     ],
     remove: Annotated[bool, typer.Option("--remove", help="Take these tags away")] = False,
     store: StoreOption = None,

@@ -77,7 +77,10 @@ def waiting_text(run: RunView, supervised: bool, ahead: RunView | None = None) -
     # From here on the run is training.
     wanted = first_trainings(run.settings)
     if run.evaluations == 0:
-        compiling = "The training code is compiled for this machine, half a minute at most."
+        compiling = (
+            "The training code is compiled for this machine: about half a minute, and longer where "
+            "others use its cores."
+        )
         return "Getting ready", f"{compiling} Then {wanted} trainings make the first generation."
     done = f"{run.evaluations} of at most {wanted} trainings done."
     return "First generation", f"{done} The chart begins when it is."
