@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from shoal.data.diagnostics import check
     from shoal.errors import ShoalError, ShoalWarning
     from shoal.estimators import SwarmClassifier, SwarmRegressor
+    from shoal.export.optuna_study import import_study
     from shoal.functions.definition import FunctionProblem, function
     from shoal.functions.minimization import MinimizeResult, minimize
     from shoal.functions.swarm import Swarm
@@ -59,6 +60,7 @@ _HOMES = {
     "ShoalWarning": "errors",
     "SwarmClassifier": "estimators",
     "SwarmRegressor": "estimators",
+    "import_study": "export.optuna_study",
     "FunctionProblem": "functions.definition",
     "function": "functions.definition",
     "MinimizeResult": "functions.minimization",
@@ -117,6 +119,7 @@ __all__ = [
     "decoder",
     "environment",
     "function",
+    "import_study",
     "load_dataset",
     "load_model",
     "load_policy",
