@@ -33,6 +33,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import date
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -610,6 +611,8 @@ def main() -> None:
         os.chdir(out.parent)
 
     text = TEXT.format(
+        day=date.today(),
+        shoal_version=shoal.__version__,
         versions=", ".join(versions),
         speed="\n".join(speed),
         quality="\n".join(quality),
@@ -622,6 +625,8 @@ def main() -> None:
 
 
 TEXT = """# Functions of one's own: speed and quality
+
+Measured on {day}, version {shoal_version}.
 
 Written by `benchmarks/functions.py`, which says how everything is measured.
 {versions}.

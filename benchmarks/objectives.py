@@ -64,6 +64,8 @@ RIVALS = {
 
 HEAD = """# Objectives of one's own: what swarms gain by optimising what counts
 
+Measured on 2026-11-28, version 0.1.0.
+
 Written by `benchmarks/objectives.py --table`; the file says how everything is measured. On tables,
 an objective of one's own is a convenience. Do not expect it to beat a gradient with a threshold
 that is tuned afterwards.

@@ -20,13 +20,15 @@ import statistics
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 import shoal
-from markdown_tables import fit_tables
 
 PUBLISHED = Path(__file__).with_name("published.json")
 HEAD = """# The student system's results, reproduced
+
+Measured on {day}, version {version}.
 
 Preset "classic" trained with the {count} published genomes of the student system, {seeds} random
 streams each, against the published mean and standard deviation of its training accuracy in percent
@@ -133,6 +135,8 @@ def main() -> None:
         comparisons.append(reproduce(row, options.seeds))
         print(line(comparisons[-1]), flush=True)
     text = HEAD.format(
+        day=date.today(),
+        version=shoal.__version__,
         count=len(chosen),
         seeds=options.seeds,
         agreeing=sum(c.agrees for c in comparisons),
@@ -140,6 +144,9 @@ def main() -> None:
         cores=os.cpu_count(),
     )
     if options.out:
+        # Tests load this file from elsewhere, where its neighbours cannot be imported.
+        from markdown_tables import fit_tables
+
         table = text + "\n".join(line(c) for c in comparisons) + "\n"
         options.out.write_text(fit_tables(table))
     print(f"{sum(c.agrees for c in comparisons)} of {len(chosen)} rows agree.")

@@ -73,11 +73,11 @@ def commands_page() -> str:
 
 
 def _plain(text: str) -> str:
-    """Leave out the option that all commands have, and escape what Markdown would read."""
+    """Leave out the option that all commands have, and name types as people do."""
     text = re.sub(r"^\* `--help`.*\n", "", text, flags=re.MULTILINE)
     text = re.sub(r"\*\*Options\*\*:\n\n(?!\*)", "", text)
-    # Two backticks around the text of an option are typer's; a bar in braces is argument syntax.
-    return text.replace("<str>", "TEXT").replace("<int>", "NUMBER").replace("<float>", "NUMBER")
+    text = re.sub(r"<(?:int|float)(?: range)?>", "NUMBER", text)
+    return re.sub(r" ?<list\[str\]>", "", text).replace("<str>", "TEXT").replace("<path>", "PATH")
 
 
 def settings_page() -> str:

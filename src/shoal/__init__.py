@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from shoal.models.policies import load_policy
     from shoal.objectives.decoders import Decoder, decoder
     from shoal.objectives.definition import RowLoss, TableObjective, objective, row_loss
+    from shoal.orchestration.callbacks import Callback
     from shoal.search_estimators import SwarmSearchClassifier, SwarmSearchRegressor
     from shoal.settings.search_settings import SearchSettings
     from shoal.simulations.definition import Simulation, simulation
@@ -75,6 +76,7 @@ _HOMES = {
     "TableObjective": "objectives.definition",
     "objective": "objectives.definition",
     "row_loss": "objectives.definition",
+    "Callback": "orchestration.callbacks",
     "SwarmSearchClassifier": "search_estimators",
     "SwarmSearchRegressor": "search_estimators",
     "SearchSettings": "settings.search_settings",
@@ -87,6 +89,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "Callback",
     "Dataset",
     "Decoder",
     "FunctionProblem",
