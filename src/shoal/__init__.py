@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from shoal.data.diagnostics import check
     from shoal.errors import ShoalError, ShoalWarning
     from shoal.estimators import SwarmClassifier, SwarmRegressor
+    from shoal.export.optuna_study import import_study
     from shoal.functions.definition import FunctionProblem, function
     from shoal.functions.minimization import MinimizeResult, minimize
     from shoal.functions.swarm import Swarm
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from shoal.models.policies import load_policy
     from shoal.objectives.decoders import Decoder, decoder
     from shoal.objectives.definition import RowLoss, TableObjective, objective, row_loss
+    from shoal.orchestration.callbacks import Callback
     from shoal.search_estimators import SwarmSearchClassifier, SwarmSearchRegressor
     from shoal.settings.search_settings import SearchSettings
     from shoal.simulations.definition import Simulation, simulation
@@ -58,6 +60,7 @@ _HOMES = {
     "ShoalWarning": "errors",
     "SwarmClassifier": "estimators",
     "SwarmRegressor": "estimators",
+    "import_study": "export.optuna_study",
     "FunctionProblem": "functions.definition",
     "function": "functions.definition",
     "MinimizeResult": "functions.minimization",
@@ -75,6 +78,7 @@ _HOMES = {
     "TableObjective": "objectives.definition",
     "objective": "objectives.definition",
     "row_loss": "objectives.definition",
+    "Callback": "orchestration.callbacks",
     "SwarmSearchClassifier": "search_estimators",
     "SwarmSearchRegressor": "search_estimators",
     "SearchSettings": "settings.search_settings",
@@ -87,6 +91,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "Callback",
     "Dataset",
     "Decoder",
     "FunctionProblem",
@@ -114,6 +119,7 @@ __all__ = [
     "decoder",
     "environment",
     "function",
+    "import_study",
     "load_dataset",
     "load_model",
     "load_policy",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -34,6 +34,7 @@ from shoal.analysis.score_rows import score_rows
 from shoal.analysis.summary import load_champion
 from shoal.data import Dataset, Part
 from shoal.errors import AnalysisError, ModelError, ProblemError, RunStateError, SettingsError
+from shoal.executors import Executor, executor_of, make_executor
 from shoal.genome.genome import Genome
 from shoal.genome.presets import check_genome
 from shoal.models.model import Model, describe_model
@@ -43,6 +44,7 @@ from shoal.objectives.decoders import Decoder
 from shoal.objectives.definition import RowLoss, TableObjective
 from shoal.objectives.metrics import Metrics, Scores
 from shoal.orchestration.callbacks import (
+    Callback,
     CallbackFailedError,
     Callbacks,
     OnEvaluation,
@@ -89,6 +91,8 @@ _EXPORT = "shoal.export.bundle"
 # What a table of scores begins with.
 _SCORE_COLUMNS = ("label", "score", "half", "ensemble", "is_champion", "error")
 
+# Makes the executor of a problem, for a number of workers.
+MakeExecutor = Callable[[Problem, int | None], Executor]
 # What names an objective, or is one.
 Objective = str | dict[str, Any] | TableObjective | RowLoss
 
@@ -613,6 +617,7 @@ def search(
     progress: bool | None = None,
     on_evaluation: OnEvaluation | None = None,
     on_generation: OnGeneration | None = None,
+    callbacks: Sequence[Callback] = (),
     **settings: Any,
 ) -> SearchResult:
     """Search for a good genome, in worker processes, and record every training.
@@ -644,6 +649,9 @@ def search(
         with it, and the caller gets what was raised.
     on_generation
         As ``on_evaluation``, with the `GenerationSummary` of each generation that is complete.
+    callbacks
+        Objects that are told the same, and of the run's begin and end: trackers such as
+        ``shoal.trackers.MLflow()``, or what derives from `shoal.Callback`.
     settings
         Those of `shoal.SearchSettings`, by name; docs/reference/settings.md explains each. The
         preset is the data's unless it is among them. ``objective`` and ``metric`` may be what
@@ -666,7 +674,7 @@ def search(
         If no other process can import the simulation or function, or if it does not work when it is
         called.
     ExecutorError
-        If trainings are to run on Ray and Ray cannot be used.
+        If trainings are to run on a pool, such as Ray or Dask, that cannot be used.
     StoreError
         If the store cannot be opened or written to.
 
@@ -691,20 +699,31 @@ def search(
     True
     """
     check_subject(data)
+    make = None
+    if not isinstance(settings.get("executor", ""), str):
+        make = executor_of(settings.pop("executor"))
     usual = usual_settings(data)
     filled = fill_settings(with_budget(budget, pin_settings(settings), usual), usual)
     parsed = SearchSettings.parse(filled)
     check_search(data, parsed, name)
-    callbacks = Callbacks(on_evaluation, on_generation)
+    told = Callbacks(on_evaluation, on_generation, objects=callbacks)
     bar = progress_bar(progress)
     probe_subject(data)
 
     with ExitStack() as stack:
         if not isinstance(store, Store):
             store = stack.enter_context(open_store(store))
-        run_id, _ = store.add_run(data, parsed, name=name)
+        # A run has one owner. Only if no supervisor has claimed it does this process drive it. A
+        # pool of the caller's is in this process alone.
+        claim: Claim | None
+        if make is None:
+            run_id, _ = store.add_run(data, parsed, name=name)
+            claim = store.claim(Owner.here(), run_id)
+        else:
+            claim = store.add_claimed_run(data, parsed, Owner.here(), name=name)
+            run_id = claim.run_id
         with bar:
-            _see_to_end(_Watched(store, run_id, callbacks, bar))
+            _see_to_end(_Watched(store, run_id, told, bar), claim, make or make_executor)
         return search_result(store, run_id)
 
 
@@ -723,23 +742,24 @@ class _Watched:
         show_run(self.bar, self.store, self.run_id)
 
 
-def _see_to_end(run: _Watched) -> None:
+def _see_to_end(run: _Watched, claim: Claim | None, make: MakeExecutor) -> None:
     """Drive a run, or wait for the supervisor that does, until it ends."""
     store = run.store
     run_id = run.run_id
-
-    # A run has one owner. Only if no supervisor has claimed it does this process drive it.
-    claim = store.claim(Owner.here(), run_id)
     failed = None
     try:
         if claim is None:
             _log.info("run %s: a supervisor of this store drives it", run_id)
         else:
-            _drive(run, claim)
+            _drive(run, claim, make)
         while store.run(run_id).state in ("queued", "running"):
             run.look()
             time.sleep(_POLL_SECONDS)
         run.callbacks.look(store, run_id, at_once=True)
+        run.callbacks.end(partial(search_result, store, run_id))
+    except KeyboardInterrupt:
+        run.callbacks.end(partial(search_result, store, run_id))
+        raise
     except CallbackFailedError as error:
         failed = error
         # A supervisor that drives the run by now pauses it; a run that has ended stays as it is.
@@ -751,9 +771,9 @@ def _see_to_end(run: _Watched) -> None:
         raise failed.error
 
 
-def _drive(run: _Watched, claim: Claim) -> None:
+def _drive(run: _Watched, claim: Claim, make: MakeExecutor) -> None:
     """Drive a run in this process; what ends that early leaves the run to be resumed."""
-    runner = Runner(run.store, claim, look=run.look)
+    runner = Runner(run.store, claim, look=run.look, make_executor=make)
     try:
         runner.drive()
     except (KeyboardInterrupt, CallbackFailedError):

@@ -243,10 +243,14 @@ def test_fields_have_the_words_of_the_command_line() -> None:
     shown = CliRunner().invoke(commands, ["run", "--help"], env={"COLUMNS": "100"})
     # A word may be broken at its dash, and a frame stands around the lines.
     words = re.sub(r"[\s│]+", "", shown.output)
-    texts = [text for name, text in inspect.getmembers(field_help) if name.isupper()]
+    texts = {name: text for name, text in inspect.getmembers(field_help) if name.isupper()}
     assert len(texts) > 10
-    for text in texts:
-        assert text.replace(" ", "") in words, text
+    # Tables of all texts; and two fields that are one option there, --role.
+    for name in ("SETTINGS", "DATA", "COLUMNS", "WEIGHT"):
+        del texts[name]
+    missing = [name for name, text in texts.items() if text.replace(" ", "") not in words]
+    # Those stand in settings files alone.
+    assert missing == ["DATA_SEED", "PATIENCE_ON", "TEST_FRACTION"]
 
 
 # ---- Before anything is written --------------------------------------------------------------

@@ -24,7 +24,7 @@ from shoal.tuning.operators import initial_genome
 from shoal.tuning.samplers import registry
 from shoal.tuning.samplers.registry import make_sampler
 from shoal.tuning.search import Search
-from support.searches import outcome
+from support.searches import finish, outcome
 
 NAMES = tuple(SAMPLERS)
 # Those that propose the same genomes whatever the fitness was.
@@ -47,6 +47,50 @@ class TestEverySampler(SamplerContract):
 
     def sampler(self) -> str:
         return self.name
+
+
+class TestSamplersOfOptuna(SamplerContract):
+    """Optuna's own, by their classes."""
+
+    @pytest.fixture(autouse=True, params=["TPE", "CmaEs", "NSGAII", "QMC", "Random"])
+    def _one_of_them(self, request: pytest.FixtureRequest) -> None:
+        self.name: str = request.param
+
+    def sampler(self) -> str:
+        return f"optuna:{self.name}Sampler"
+
+
+def test_a_sampler_of_optuna_learns_and_takes_options() -> None:
+    options = {"n_startup_trials": 4}
+    made = make_sampler(settings("optuna:TPESampler", sampler_options=options), KEY)
+    first, *_, last = [max(map(height, population)) for population, _ in climb(made, 12)]
+    assert last > first
+
+
+def test_a_search_by_a_sampler_of_optuna_can_be_replayed() -> None:
+    given = settings("optuna:CmaEsSampler", generations=4, repeats=1, iterations=5)
+    whole = finish(Search(given))
+    again = Search.replay(given, whole.evaluations)
+    assert again.done
+    assert again.generations == whole.generations
+    assert outcome(again) == outcome(whole)
+
+
+@pytest.mark.parametrize("name", ["Nothing", "BaseSampler2", "create_study"])
+def test_a_sampler_that_optuna_lacks_is_refused(name: str) -> None:
+    with pytest.raises(SettingsError, match=r"a class of optuna\.samplers"):
+        make_sampler(settings(f"optuna:{name}"), KEY)
+
+
+def test_what_a_sampler_of_optuna_needs_besides_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    import optuna
+
+    def lacks(**options: Any) -> None:
+        raise ModuleNotFoundError("No module named 'torch'", name="torch")
+
+    monkeypatch.setattr(optuna.samplers.GPSampler, "__init__", lambda self, **_: lacks())
+    with pytest.raises(SettingsError, match="needs torch, which is not installed"):
+        make_sampler(settings("optuna:GPSampler"), KEY)
 
 
 @pytest.mark.parametrize("name", NAMES)

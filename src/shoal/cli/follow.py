@@ -7,7 +7,9 @@ import json
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import TYPE_CHECKING
 
 from rich.live import Live
 
@@ -17,10 +19,14 @@ from shoal.cli.live_panel import LivePanel, progress_line
 from shoal.cli.next_steps import after_run, print_next
 from shoal.cli.tables import report
 from shoal.cli.terminal import Terminal
+from shoal.orchestration.callbacks import Callback, Callbacks
 from shoal.orchestration.launcher import end_text, ensure_supervisor
 from shoal.store import TERMINAL, RunView, Store
 from shoal.system.child import HeardProcess
 from shoal.system.process import END_SIGNALS, end_process
+
+if TYPE_CHECKING:
+    from shoal.api import SearchResult
 
 # Seconds between two looks at the run.
 REFRESH_SECONDS = 0.25
@@ -43,6 +49,7 @@ def follow_run(
     as_json: bool = False,
     prepared: HeardProcess | None = None,
     address: str | None = None,
+    trackers: Sequence[Callback] = (),
 ) -> int:
     """Follow a run until it ends or is paused, and print what became of it.
 
@@ -59,6 +66,8 @@ def follow_run(
         A supervisor process that is getting ready, to be used if one is needed.
     address
         The store, as the command was given it.
+    trackers
+        What is told of the run as it goes on.
 
     Returns
     -------
@@ -70,17 +79,21 @@ def follow_run(
     display: _Display | None = None
     if not as_json:
         display = _PanelDisplay(store, console) if console.is_terminal else _LinesDisplay(console)
+    told = Callbacks(objects=trackers, warn=lambda text: print(f"shoal: {text}", file=sys.stderr))
     child = ensure_supervisor(store, scope=run_id, attached=True, prepared=prepared)
 
     interrupted = False
     with _termination_as_interrupt():
         try:
-            _follow(store, run_id, child, display)
+            _follow(store, run_id, child, display, told)
         except KeyboardInterrupt:
             interrupted = True
         finally:
             if child is not None:
                 end_process(child)
+    if trackers:
+        told.look(store, run_id, at_once=True)
+        told.end(partial(_result, store, run_id))
 
     summary = summarise(store, run_id)
     state = summary.run.state
@@ -176,8 +189,35 @@ class _LinesDisplay(_Display):
             self._console.print(progress_line(summary), soft_wrap=True, markup=False)
 
 
+def make_trackers(names: Sequence[str] | None) -> list[Callback]:
+    """The trackers that the command line names.
+
+    Raises
+    ------
+    SettingsError
+        There is no such tracker, or its package is not installed.
+    """
+    if not names:
+        return []
+    # Only where somebody tracks: it loads all that an export needs.
+    from shoal.trackers import make_tracker
+
+    return [make_tracker(name) for name in names]
+
+
+def _result(store: Store, run_id: int) -> SearchResult:
+    """What is recorded of a run. Python's interface is loaded only where somebody tracks."""
+    from shoal.api import search_result
+
+    return search_result(store, run_id)
+
+
 def _follow(
-    store: Store, run_id: int, child: HeardProcess | None, display: _Display | None
+    store: Store,
+    run_id: int,
+    child: HeardProcess | None,
+    display: _Display | None,
+    told: Callbacks,
 ) -> None:
     """Return when the run has ended, or its supervisor has; until then show it."""
     with contextlib.ExitStack() as stack:
@@ -197,6 +237,7 @@ def _follow(
                 )
                 return
 
+            told.look(store, run_id)
             if display is not None:
                 summary = _refreshed(store, summary, run)
                 display.show(summary)

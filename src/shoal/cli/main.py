@@ -67,6 +67,7 @@ from shoal.cli.options import (
     StoreOption,
     TargetOption,
     TaskOption,
+    TrackOption,
     TrainingSecondsOption,
     WorkersOption,
     apply_log_level,
@@ -180,6 +181,7 @@ def run(
     # All of the above from a file, and what is no setting
     settings: SettingsOption = None,
     name: NameOption = None,
+    track: TrackOption = None,
     store: StoreOption = None,
     as_json: JsonOption = False,
     log_level: LogLevelOption = None,
@@ -195,23 +197,31 @@ def run(
     apply_log_level(log_level)
 
     # Typer wants a parameter for each option; from here on they are one table.
-    no_settings = ("settings", "store", "as_json", "log_level")
+    no_settings = ("settings", "track", "store", "as_json", "log_level")
     given = {name: value for name, value in context.params.items() if name not in no_settings}
 
     # The supervisor starts while this process is still importing and reading the data.
     with prepared_supervisor(store) as prepared:
-        from shoal.cli.follow import follow_run
+        from shoal.cli.follow import follow_run, make_trackers
         from shoal.cli.run_input import read_run_input
         from shoal.problems.registry import notes_of
         from shoal.store import open_store
 
         search = read_run_input(given, settings)
+        trackers = make_trackers(track)
         with open_store(store) as opened:
             run_id, _ = opened.add_run(search.subject, search.settings, name=search.name)
             if not as_json:
                 for note in notes_of(search.subject, search.settings):
                     echo(f"Note: {note}", err=True)
-            code = follow_run(opened, run_id, as_json=as_json, prepared=prepared, address=store)
+            code = follow_run(
+                opened,
+                run_id,
+                as_json=as_json,
+                prepared=prepared,
+                address=store,
+                trackers=trackers,
+            )
             raise typer.Exit(code)
 
 

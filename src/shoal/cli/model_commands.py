@@ -26,7 +26,9 @@ app = typer.Typer()
 @app.command()
 def export(
     run: RunArgument,
-    to: Annotated[Path, typer.Option(metavar="DIR", help="The folder to write; made if missing")],
+    to: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="The folder to write; made if missing")
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace an earlier export there")] = False,
     onnx: Annotated[
         bool,
@@ -34,6 +36,12 @@ def export(
             "--onnx", help="Also write the networks with their preprocessing as one ONNX graph"
         ),
     ] = False,
+    optuna: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL", help="In place of a folder, write the search as a study: sqlite:///FILE"
+        ),
+    ] = None,
     store: StoreOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -41,6 +49,17 @@ def export(
 
     The folder's predict.py needs NumPy alone.
     """
+    if (to is None) == (optuna is None):
+        raise SettingsError(
+            "shoal export writes to one place.",
+            expected="--to DIR for a folder, or --optuna URL for a study",
+            remedy="give one of them",
+        )
+    if optuna is not None:
+        _export_study(run, optuna, store, as_json)
+        return
+    assert to is not None
+
     from shoal.analysis.summary import load_champion
     from shoal.cli.waiting import Waiting
     from shoal.export import export_run
@@ -65,6 +84,18 @@ def export(
     else:
         echo(f"{folder}: {', '.join(files)}")
         print_next(*_after_export(view, to))
+
+
+def _export_study(run: str, url: str, store: str | None, as_json: bool) -> None:
+    from shoal.export.optuna_study import export_study
+    from shoal.store import open_store
+
+    with open_store(store, create=False) as opened:
+        name = export_study(opened, run, url)
+    if as_json:
+        echo(json.dumps({"storage": url, "study": name}))
+    else:
+        echo(f"{url}: the study {name}")
 
 
 def _after_export(run: RunView, folder: Path) -> list[list[str]]:

@@ -203,7 +203,8 @@ SamplerOption = Annotated[
     str | None,
     typer.Option(
         metavar="NAME",
-        help=f"{field_help.SAMPLER}: {', '.join(SAMPLERS)} or MODULE:CLASS; default: genetic",
+        help=f"{field_help.SAMPLER}: {', '.join(SAMPLERS)}, optuna:CLASS or MODULE:CLASS; "
+        "default: genetic",
         rich_help_panel=_SEARCH,
     ),
 ]
@@ -354,7 +355,9 @@ EngineOption = Annotated[
 ExecutorOption = Annotated[
     str | None,
     typer.Option(
-        metavar="local|ray", help=f"{field_help.EXECUTOR}; default: local", rich_help_panel=_WHERE
+        metavar="local|ray|dask|slurm|mpi|executorlib",
+        help=f"{field_help.EXECUTOR}; default: local",
+        rich_help_panel=_WHERE,
     ),
 ]
 
@@ -363,6 +366,13 @@ ExecutorOption = Annotated[
 SettingsOption = Annotated[
     Path | None,
     typer.Option(metavar="FILE", help="TOML file of settings; options given here win over it"),
+]
+TrackOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="mlflow|tensorboard|wandb",
+        help="Write the run there, too; with a place: tensorboard:DIR, mlflow:URI. May be repeated",
+    ),
 ]
 NameOption = Annotated[
     str | None, typer.Option(help="What to call the run in lists; default: the data's name")

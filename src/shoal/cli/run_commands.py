@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from shoal.analysis.run_list import SORTS, STATES, RunFilter, matching, ordered
-from shoal.cli.options import JsonOption, LogLevelOption, RunArgument, StoreOption, apply_log_level
+from shoal.cli.options import (
+    JsonOption,
+    LogLevelOption,
+    RunArgument,
+    StoreOption,
+    TrackOption,
+    apply_log_level,
+)
 from shoal.cli.terminal import Terminal, echo
 from shoal.errors import SettingsError
 from shoal.orchestration.launcher import prepared_supervisor
@@ -150,6 +157,7 @@ def resume(
     detach: Annotated[
         bool, typer.Option("--detach", help="Queue it for a running service and return")
     ] = False,
+    track: TrackOption = None,
     store: StoreOption = None,
     as_json: JsonOption = False,
     log_level: LogLevelOption = None,
@@ -173,13 +181,19 @@ def resume(
 
     # The supervisor starts while this process is still importing and opening the store.
     with prepared_supervisor(store) as prepared:
-        from shoal.cli.follow import follow_run
+        from shoal.cli.follow import follow_run, make_trackers
         from shoal.store import open_store
 
+        trackers = make_trackers(track)
         with open_store(store, create=False) as opened:
             view = opened.resume(run, budgets)
             exit_code = follow_run(
-                opened, view.id, as_json=as_json, prepared=prepared, address=store
+                opened,
+                view.id,
+                as_json=as_json,
+                prepared=prepared,
+                address=store,
+                trackers=trackers,
             )
             raise typer.Exit(exit_code)
 

@@ -12,6 +12,7 @@ import json
 import logging
 import os
 import shutil
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -41,17 +42,26 @@ class ProgressDirectory:
 
     It is removed by `close` or, when its process was killed, when the next one is made.
 
+    Parameters
+    ----------
+    place
+        The folder in which to make it; None: the system's place for temporary files. Elsewhere the
+        folder of a process that was killed stays.
+
     Attributes
     ----------
     folder
         The folder; None where there is no place for one, so that nothing is known.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, place: Path | None = None) -> None:
         self.folder: Path | None = None
         self._watched = False
         try:
-            self.folder = make_private_folder(_PREFIX)
+            if place is None:
+                self.folder = make_private_folder(_PREFIX)
+            else:
+                self.folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=place))
         except OSError as error:
             _log.warning("nobody can see how far workers are: %s", error)
 

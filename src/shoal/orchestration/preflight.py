@@ -24,7 +24,7 @@ from shoal.problems.table import TableProblem
 from shoal.problems.target_sample import TargetSample
 from shoal.pso.engines import cores
 from shoal.settings.named_code import NamedCode
-from shoal.settings.samplers import SAMPLERS
+from shoal.settings.samplers import is_own_sampler
 from shoal.settings.search_settings import SearchSettings
 from shoal.tuning.samplers.registry import check_sampler
 from shoal.tuning.search import Search
@@ -95,7 +95,7 @@ def check_search(subject: Subject, settings: SearchSettings, name: str | None = 
     _probe_decoder(settings)
     # Making the problem checks the loss and the metric.
     problem = make_problem(subject, settings)
-    if settings.sampler not in SAMPLERS:
+    if is_own_sampler(settings.sampler):
         # It proposes the first generation.
         Search(settings, problem.metric)
     _check_time(problem)

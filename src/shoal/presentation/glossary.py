@@ -149,7 +149,10 @@ SECTIONS = (
                 ("Supervisors", "Serves", "Works on"),
             ),
             Entry("worker", "A process that trains, usually one for each core.", ("Workers",)),
-            Entry("executor", "Where workers are: on this machine, or in a Ray cluster."),
+            Entry(
+                "executor",
+                "Where workers are: on this machine, or in a cluster, as Ray's or Dask's.",
+            ),
             Entry("heartbeat", "When a supervisor last showed that it is alive."),
             Entry("queue", "Runs that wait for a supervisor, the oldest first."),
             Entry(

@@ -20,7 +20,7 @@ from shoal.objectives.registry import METRICS
 from shoal.problems import references
 from shoal.problems.warm_start import pinned_start
 from shoal.settings.named_code import NamedCode, as_table
-from shoal.settings.samplers import SAMPLERS, describe_sampler
+from shoal.settings.samplers import describe_sampler, is_own_sampler
 from shoal.settings.search_settings import SearchSettings
 
 # What a setting ``objective`` or ``metric`` can stand for.
@@ -67,7 +67,7 @@ def _pinned_sampler(given: Mapping[str, Any]) -> dict[str, Any]:
     sampler = given.get("sampler")
     if isinstance(sampler, type) or callable(getattr(sampler, "population", None)):
         sampler, _ = describe_sampler(sampler)
-    if not isinstance(sampler, str) or sampler in SAMPLERS:
+    if not isinstance(sampler, str) or not is_own_sampler(sampler):
         return {}
 
     found = references.sha256_of_module(sampler.partition(":")[0])

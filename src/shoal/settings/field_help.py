@@ -51,10 +51,11 @@ SETTINGS = {
     ),
     "sampler": Help(
         "What proposes genomes",
-        "`genetic`, `random`, `tpe`, `cmaes`, or `package.module:ClassName` for one of your own.",
+        "`genetic`, `random`, `tpe`, `cmaes`, `optuna:CLASS` for any sampler of Optuna, or "
+        "`package.module:ClassName` for one of your own.",
     ),
     "sampler_options": Help(
-        "Keyword arguments of a sampler of your own", "`sampler_options.width = 64`."
+        "Keyword arguments of a sampler of Optuna or of your own", "`sampler_options.width = 64`."
     ),
     "sampler_sha256": Help(
         "Hash of the file of a sampler of your own",
@@ -202,8 +203,10 @@ SETTINGS = {
     ),
     "executor": Help(
         "Where trainings run",
-        "`local`: worker processes of this machine. `ray`: a cluster "
-        "([More than one machine](../how-to/cluster.md)). It never changes a result.",
+        "`local`: worker processes of this machine. `ray`, `dask`, `slurm`, `mpi`, `executorlib`: "
+        "a cluster ([More than one machine](../how-to/cluster.md)), some with an address or "
+        "options behind a colon, as `dask:tcp://HOST:PORT`; in Python also a pool of "
+        "`concurrent.futures`. It never changes a result.",
     ),
     "workers": Help(
         "Worker processes",

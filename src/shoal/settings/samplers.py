@@ -1,9 +1,9 @@
 """Samplers by name: the registry of Shoal's own, and references to a user's own.
 
 The setting ``sampler`` is text, so that a search can be recorded, and resumed in another process.
-It is either a name of the registry ("tpe") or says where a class can be imported from
-("package.module:ClassName"). This module only knows the texts. `shoal.tuning.samplers.registry`
-imports the classes.
+It is a name of the registry ("tpe"), names a class of Optuna's ("optuna:TPESampler"), or says where
+a class can be imported from ("package.module:ClassName"). This module only knows the texts.
+`shoal.tuning.samplers.registry` imports the classes.
 """
 
 from __future__ import annotations
@@ -82,10 +82,28 @@ SAMPLERS = {
 }
 
 
+# Before the name of a class of Optuna's.
+OPTUNA = "optuna:"
+
+
+def is_own_sampler(sampler: str) -> bool:
+    """Whether a value of the setting says where a user's own sampler is."""
+    return sampler not in SAMPLERS and not sampler.startswith(OPTUNA)
+
+
 def sampler_entry(sampler: str) -> SamplerEntry:
     """The entry of a value of the setting ``sampler``; for a user's own one is made."""
     if sampler in SAMPLERS:
         return SAMPLERS[sampler]
+    if sampler.startswith(OPTUNA):
+        return SamplerEntry(
+            sampler,
+            f"Optuna's {sampler.removeprefix(OPTUNA)}",
+            "shoal.tuning.samplers.optuna:OptunaSampler",
+            package="optuna",
+            proposal=f"asks Optuna's {sampler.removeprefix(OPTUNA)} for genomes",
+            starts_anywhere=True,
+        )
 
     class_name = sampler.rpartition(":")[2]
     return SamplerEntry(
@@ -99,7 +117,7 @@ def check_sampler_name(sampler: str) -> str:
         return sampler
 
     names = ", ".join(repr(name) for name in SAMPLERS)
-    raise ValueError(f"Input should be {names} or 'package.module:ClassName'")
+    raise ValueError(f"Input should be {names}, 'optuna:ClassName' or 'package.module:ClassName'")
 
 
 def check_sampler_options(options: dict[str, Any]) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from shoal.genome.search_space import SearchSpace
 from shoal.objectives.built_in_decoders import find_decoder, unknown_decoder
 from shoal.objectives.losses import LOSS_NAMES
 from shoal.objectives.registry import METRICS
+from shoal.settings.executors import check_executor_name
 from shoal.settings.field_help import SETTINGS
 from shoal.settings.named_code import MetricSetting, NamedCode, NamedCodeSetting, name_in
 from shoal.settings.phase import FIRST_CONFIRMATION
@@ -145,7 +146,7 @@ class SearchSettings(BaseModel):
 
     deadline: Seconds | None = described("deadline", None)
     engine: Literal["cpu", "reference"] = described("engine", "cpu")
-    executor: Literal["local", "ray"] = described("executor", "local")
+    executor: str = described("executor", "local")
     workers: Positive | None = described("workers", None)
 
     # ---- Reading what a user gives ---------------------------------------------------------------
@@ -195,6 +196,11 @@ class SearchSettings(BaseModel):
     @classmethod
     def _sampler_is_known(cls, sampler: str) -> str:
         return check_sampler_name(sampler)
+
+    @field_validator("executor")
+    @classmethod
+    def _executor_is_known(cls, executor: str) -> str:
+        return check_executor_name(executor)
 
     @field_validator("sampler_options")
     @classmethod

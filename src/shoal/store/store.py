@@ -22,12 +22,12 @@ from sqlalchemy import ColumnElement, Connection, and_, func, select
 
 from shoal.errors import StoreError
 from shoal.settings.search_settings import SearchSettings
-from shoal.store import commands, migrate, runs
+from shoal.store import commands, leases, migrate, runs
 from shoal.store.address import address_or_default, parse_url, show_url, shown_address, store_exists
 from shoal.store.connection import Database
 from shoal.store.labelling import Labelling
 from shoal.store.ownership import RunOwnership
-from shoal.store.records import CommandKind, RunView, TableView
+from shoal.store.records import Claim, CommandKind, Owner, RunView, TableView
 from shoal.store.results import RecordedResults
 from shoal.store.serialization import sanitise_text
 from shoal.store.supervision import Supervision
@@ -259,6 +259,44 @@ class Store(RunOwnership, RecordedResults, Supervision, Labelling):
             **_described(subject, settings),
         )
         return self._database.write(lambda c: runs.add_run(c, new))
+
+    def add_claimed_run(
+        self, subject: Subject, settings: SearchSettings, owner: Owner, *, name: str | None = None
+    ) -> Claim:
+        """Add a search that this process drives: no supervisor of the store can be faster.
+
+        Parameters
+        ----------
+        subject, settings, name
+            As of `add_run`.
+        owner
+            Who drives it.
+
+        Returns
+        -------
+        Claim
+            The right to write for it.
+
+        Raises
+        ------
+        StoreError
+            If the data set comes without its table.
+        """
+        new = runs.NewRun(
+            name=sanitise_text(name or subject.name),
+            settings=settings,
+            key=_new_key(),
+            exclusive=False,
+            **_described(subject, settings),
+        )
+
+        def add_and_claim(connection: Connection) -> Claim:
+            run_id, _ = runs.add_run(connection, new)
+            claim = leases.claim_run(connection, owner, run_id)
+            assert claim is not None
+            return claim
+
+        return self._database.write(add_and_claim)
 
     def load_problem(self, run_id: int | str) -> Problem:
         """The problem that a run solves: its data set and its settings.

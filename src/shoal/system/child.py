@@ -69,6 +69,7 @@ class Entry(StrEnum):
     WEBHOOK_POST = "shoal.orchestration.webhook_post:main"
     NOTIFY_POST = "shoal.orchestration.notify_post:main"
     PROBLEM_CHECK = "shoal.problems.check_process:main"
+    TRAINER = "shoal.executors.trainer:serve"
     FOLDER_GUARD = "shoal.system.folder_guard:guard"
     DETACHED_LAUNCHER = f"{_MODULE}:launch_detached"
 

@@ -15,7 +15,7 @@ from shoal.problems import references
 from shoal.problems.check import ProblemCheck, check_import
 from shoal.problems.registry import choose_written, comes_with_shoal
 from shoal.settings.named_code import NamedCode
-from shoal.settings.samplers import SAMPLERS
+from shoal.settings.samplers import is_own_sampler
 from shoal.settings.search_settings import SearchSettings
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def refuse_files(settings: SearchSettings) -> None:
         is_code = isinstance(named, NamedCode) and named.is_reference
         if is_code and plugin_name(group, named.name) is None:
             raise _refused(setting, named.name)
-    if settings.sampler not in SAMPLERS:
+    if is_own_sampler(settings.sampler):
         raise _refused("sampler", settings.sampler)
     start = settings.start_from
     if start is not None and start.is_file:

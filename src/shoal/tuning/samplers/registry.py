@@ -9,7 +9,7 @@ from shoal.errors import SettingsError
 from shoal.numerics.philox import Key
 from shoal.problems.references import check_module
 from shoal.problems.user_folders import import_module
-from shoal.settings.samplers import SAMPLERS, sampler_entry
+from shoal.settings.samplers import OPTUNA, is_own_sampler, sampler_entry
 from shoal.settings.search_settings import SearchSettings
 from shoal.tuning.samplers.base import Sampler
 
@@ -47,11 +47,14 @@ def _created(settings: SearchSettings) -> Sampler:
             remedy="pip install 'shoal[analysis]'",
         )
 
-    if settings.sampler not in SAMPLERS:
+    if is_own_sampler(settings.sampler):
         check_module(entry.path.partition(":")[0], settings.sampler_sha256)
     sampler_class = _imported(entry.path)
+    names = {}
+    if settings.sampler.startswith(OPTUNA):
+        names["name"] = settings.sampler.removeprefix(OPTUNA)
     try:
-        return sampler_class(**settings.sampler_options)
+        return sampler_class(**names, **settings.sampler_options)
     except TypeError as error:
         raise SettingsError(
             f"sampler_options={settings.sampler_options!r} do not fit "
