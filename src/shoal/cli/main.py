@@ -78,6 +78,7 @@ from shoal.cli.store_commands import app as store_commands
 from shoal.cli.terminal import Terminal, accept_any_text, echo
 from shoal.errors import ShoalError
 from shoal.orchestration.launcher import prepared_supervisor
+from shoal.settings import field_help
 from shoal.system.visible_text import visible
 
 if TYPE_CHECKING:
@@ -238,11 +239,11 @@ def check(
     ],
     target: TargetOption = None,
     preset: Annotated[
-        str, typer.Option(metavar="modern|classic", help="As of the search")
+        str, typer.Option(metavar="modern|classic", help=field_help.PRESET)
     ] = "modern",
-    group: Annotated[str | None, typer.Option(metavar="COL", help="As of the search")] = None,
-    same: Annotated[str, typer.Option(metavar="COL,COL|all", help="As of the search")] = "",
-    folds: Annotated[int | None, typer.Option(help="As of the search")] = None,
+    group: Annotated[str | None, typer.Option(metavar="COL", help=field_help.GROUP)] = None,
+    same: Annotated[str, typer.Option(metavar="COL,COL|all", help=field_help.SAME)] = "",
+    folds: Annotated[int | None, typer.Option(help=field_help.FOLDS)] = None,
     drop: DropOption = None,
     order: OrderOption = None,
     role: RoleOption = None,

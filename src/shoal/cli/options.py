@@ -108,7 +108,11 @@ TargetOption = Annotated[
 ]
 PresetOption = Annotated[
     str | None,
-    typer.Option(metavar="modern|classic", help="default: modern", rich_help_panel=_DATA),
+    typer.Option(
+        metavar="modern|classic",
+        help=f"{field_help.PRESET}; default: modern",
+        rich_help_panel=_DATA,
+    ),
 ]
 TaskOption = Annotated[
     str | None,

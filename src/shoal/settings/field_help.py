@@ -32,7 +32,7 @@ class Help(NamedTuple):
 
 SETTINGS = {
     "preset": Help(
-        "What settings mean that are not given",
+        "Defaults of the settings that are not given",
         "`modern` or `classic` for tables. `simulation` and `function` follow by themselves.",
     ),
     "seed": Help(
@@ -282,6 +282,7 @@ COLUMNS = DATA["columns"].short
 DATA_SEED = DATA["data_seed"].short
 
 # Settings of the search.
+PRESET = SETTINGS["preset"].short
 GENERATIONS = SETTINGS["generations"].short
 POPULATION = SETTINGS["population"].short
 SEED = SETTINGS["seed"].short
