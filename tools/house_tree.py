@@ -42,6 +42,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "manager",
         "api",
         "search_estimators",
+        "trackers",
         "export",
         PACKAGE,
     ),

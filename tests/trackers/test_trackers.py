@@ -18,6 +18,7 @@ from shoal import trackers
 from shoal.errors import SettingsError, ShoalWarning
 from shoal.trackers import MLflow, TensorBoard, Tracker, WandB, make_tracker
 from shoal.trackers.base import metrics_of
+from support.processes import shoal as command
 
 SMALL: dict[str, Any] = {
     "population": 3,
@@ -313,3 +314,18 @@ def test_a_generation_of_failures_has_no_scores(tracked: tuple[shoal.SearchResul
     result, _ = tracked
     failed = replace(result.generations[0].summary, best_score=None, mean_score=None)
     assert set(metrics_of(failed)) == {"best_repeats", "evaluations"}
+
+
+def test_the_command_tracks_and_an_unknown_name_is_refused(tmp_path: Path) -> None:
+    small = ["--population", "2", "--generations", "2", "--iterations", "5", "--repeats", "1"]
+    events = tmp_path / "events"
+    done = command(
+        "run", *small, "--track", f"tensorboard:{events}", "--workers", "1", store=tmp_path / "s.db"
+    )
+    assert done.returncode == 0, done.stderr
+    assert [step for step, _ in scalars(events)["best_score"]] == [1, 2]
+
+    refused = command("run", *small, "--track", "mlfow", store=tmp_path / "none.db")
+    assert refused.returncode == 2
+    assert "one of mlflow, tensorboard, wandb" in refused.stderr
+    assert not (tmp_path / "none.db").exists()
