@@ -9,9 +9,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from markdown_it import MarkdownIt
 
 from support.document_code import Page, Runner, read_page, silent_blocks
 from support.documents import documents, place_of
+from support.locations import ROOT
 
 PAGES = {place_of(document): read_page(document) for document in documents()}
 # Those with something to run; the slow ones in a part of their own.
@@ -39,6 +41,16 @@ def test_code_of_a_document_runs(
 def test_what_is_not_run_says_why() -> None:
     for place, page in PAGES.items():
         assert [f"{place}:{block.line}" for block in silent_blocks(page)] == []
+
+
+def test_no_code_hides_from_the_tests() -> None:
+    """Code stands between fences: blocks that are only indented are read by nobody here."""
+    hidden = []
+    for document in documents():
+        if document.is_relative_to(ROOT / "docs") or document.name == "README.md":
+            tokens = MarkdownIt().parse(document.read_text(encoding="utf-8"))
+            hidden += [place_of(document) for token in tokens if token.type == "code_block"]
+    assert hidden == []
 
 
 def test_tutorials_are_run() -> None:

@@ -43,12 +43,11 @@ DOCUMENT_PHRASES = (
     r"percent points",
     r"\bchief\b",
     r"\btrials?\b",
-    r"\b(?:a|the|each|this) study\b",
     r"\bhyper-parameter",
     r"\bdata-set\b",
     r"\breadout layer\b",
 )
-_OF_OTHER_TOOLS = ("from-optuna.md", "features.md")
+_OF_OTHER_TOOLS = ("from-optuna.md", "trackers.md", "features.md")
 # The vocabulary names what is not to be written, and old reports say what pages said then.
 _EXEMPT = ("CONTRIBUTING.md", "CHANGELOG.md")
 _OLD = ("docs/reports", "docs/decisions")
@@ -58,7 +57,19 @@ _PAGE_HEADING = re.compile(r"st\.(?:title|header|subheader)\(\s*f?\"([^\"]+)\"")
 _DOCUMENT_HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 _CODE_BLOCK = re.compile(r"```.*?```", re.DOTALL)
 # Names are written large inside a heading, too.
-_NAMES = {"Shoal", "Python", "Ray", "Concrete", "Optuna", "Gymnasium", "Windows", "macOS", "Numba"}
+_OTHER_PROGRAMS = {"TensorBoard", "Weights", "Biases", "MLflow", "Dask", "Slurm", "Prometheus"}
+_NAMES = {
+    "Shoal",
+    "Python",
+    "Ray",
+    "Concrete",
+    "Optuna",
+    "Gymnasium",
+    "Windows",
+    "macOS",
+    "Numba",
+    *_OTHER_PROGRAMS,
+}
 
 
 def texts() -> list[Path]:
