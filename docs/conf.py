@@ -29,7 +29,8 @@ root_doc = "index"
 # What other pages include, and what is no page.
 exclude_patterns = ["reference/generated", "_static", "extensions"]
 highlight_language = "none"
-smartquotes = False
+# Dashes between a parameter and its text alone; quotes stay as they are typed.
+smartquotes_action = "D"
 
 # Markdown. Headings are link targets, as on pages that list the files of a repository.
 myst_enable_extensions = ["colon_fence", "deflist"]
