@@ -277,9 +277,10 @@ class House:
 
     @cached_property
     def markdown(self) -> list[Path]:
-        """The pages for readers: the readme and everything below docs."""
+        """The pages for readers: the readme and what people write below docs."""
         pages = [self.root / "README.md", *sorted((self.root / "docs").rglob("*.md"))]
-        return [page for page in pages if page.is_file()]
+        written = [page for page in pages if page.parent.name != "generated"]
+        return [page for page in written if page.is_file()]
 
     def relative(self, path: Path) -> str:
         """Return a path as places show it."""
