@@ -61,6 +61,10 @@ def test_pictures_are_small_and_no_binary_is_large() -> None:
         assert path.is_dir() or path.stat().st_size < 200_000, path
 
 
+def test_the_readme_is_short() -> None:
+    assert len(README.splitlines()) < 120
+
+
 def test_commands_that_the_readme_gives_exist() -> None:
     makefile = (ROOT / "Makefile").read_text()
     for target in re.findall(r"^\s*make ([a-z-]+)", README, re.MULTILINE):

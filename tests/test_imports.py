@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 
 from shoal.settings.samplers import SAMPLERS
-from support.locations import SOURCE
+from support.locations import SOURCE, TESTS
 
 FILES = sorted(path for path in SOURCE.rglob("*.py") if path != SOURCE / "__init__.py")
 COMMANDS = SOURCE / "dashboard" / "session" / "commands.py"
@@ -166,3 +166,9 @@ heavy = {'numpy', 'numba', 'pandas', 'sqlalchemy', 'sklearn'} & set(sys.modules)
 assert not heavy, heavy
 """
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_test_files_have_names_of_their_own() -> None:
+    """Folders of tests are no packages: two files of one name stop the whole suite."""
+    names = [path.name for path in TESTS.rglob("test_*.py")]
+    assert {name for name in names if names.count(name) > 1} == set()
