@@ -85,8 +85,8 @@ def test_each_page_speaks_of_the_value(page: Page, site: str, opened: Store) -> 
         "evaluations?run=1": "Value at most",
         "swarm?run=1": "The same value as recorded",
         "swarm?run=2": "The same value as recorded",
-        "matters?run=1": "What matters",
-        "model?run=1": "The model",
+        "matters?run=1": "Run 1: what matters",
+        "model?run=1": "Run 1: the model",
         "compare?runs=1,2": "Another function",
     }
     for address, words in seen.items():

@@ -75,7 +75,7 @@ def test_each_page_speaks_of_its_score(page: Page, site: str, opened: Store) -> 
         page,
         "Simulation lost-sales: a policy observes 4 numbers and answers 1.",
         "Score by generation",
-        "Best Score",
+        "Best score",
         "Score, cost per period (smaller is better)",
     )
     expect(page.get_by_text("simulated steps each, on average")).to_be_visible(timeout=SOON)
@@ -85,8 +85,8 @@ def test_each_page_speaks_of_its_score(page: Page, site: str, opened: Store) -> 
         f"evaluation?run=1&genome={best}": "Score (cost per period)",
         "evaluations?run=1": "Score at most",
         "swarm?run=1": "The same score as recorded",
-        "matters?run=1": "What matters",
-        "model?run=1": "The model",
+        "matters?run=1": "Run 1: what matters",
+        "model?run=1": "Run 1: the model",
         "compare": "nothing to compare",
     }
     for address, words in seen.items():

@@ -163,8 +163,14 @@ def undisturbed(data: Dataset, tmp_path_factory: pytest.TempPathFactory) -> str 
     ],
 )
 def test_a_run_ends_in_the_same_hash_by_every_name(
-    name: str, data: Dataset, undisturbed: str | None, tmp_path: Path
+    name: str,
+    data: Dataset,
+    undisturbed: str | None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    # As of an environment that is not activated.
+    monkeypatch.setenv("PATH", os.defpath)
     executor = name
     if name == "slurm":
         executor = f"slurm:cluster=local,folder={tmp_path}"
@@ -172,6 +178,15 @@ def test_a_run_ends_in_the_same_hash_by_every_name(
     result = shoal.search(data, store=store, executor=executor, workers=2, progress=False, **SMALL)
     assert result.result_hash == undisturbed
     assert result.run.settings.executor == executor
+
+
+def test_mpi_without_a_program_that_starts_others_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr("sys.executable", str(tmp_path / "python"))
+    with pytest.raises(ExecutorError, match="no mpiexec on the path"):
+        open_pool("mpi", "", 2)
 
 
 def test_a_pool_of_the_callers_is_used_and_stays_open(

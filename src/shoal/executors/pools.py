@@ -5,6 +5,9 @@ Each library is an extra, imported only where it is asked for.
 
 from __future__ import annotations
 
+import os
+import shutil
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -21,6 +24,8 @@ from shoal.pso.engines import cores
 
 # For a scheduler of Dask to answer.
 CONNECT_SECONDS = 10.0
+# Of every library of MPI.
+_LAUNCHER = "mpiexec"
 _AGAIN = "then go on: shoal resume RUN"
 
 
@@ -316,12 +321,30 @@ def _slurm(options: str, workers: int) -> Pool:
 
 
 def _mpi(options: str, workers: int) -> Pool:
+    from mpi4py import MPI
     from mpi4py.futures import MPIPoolExecutor
 
+    if MPI.COMM_WORLD.Get_size() == 1:
+        _reach_launcher()
     executor = MPIPoolExecutor(max_workers=workers)
     # It starts with its first call otherwise; and a world of several has as many as it has.
     executor.bootup(wait=True)
     return CountedPool(executor, "MPI", executor.num_workers)
+
+
+def _reach_launcher() -> None:
+    """Have a lone process of MPI find the program that starts others; it waits for ever without."""
+    if shutil.which(_LAUNCHER):
+        return
+    # Wheels of MPI libraries bring it along, in an environment that need not be activated.
+    beside = Path(sys.executable).parent
+    if not shutil.which(_LAUNCHER, path=str(beside)):
+        raise ExecutorError(
+            f"executor='mpi': there is no {_LAUNCHER} on the path.",
+            expected="the program of an MPI library that starts processes",
+            remedy="install one, or put its folder on PATH",
+        )
+    os.environ["PATH"] = os.pathsep.join([str(beside), os.environ.get("PATH", os.defpath)])
 
 
 def _executorlib(options: str, workers: int) -> Pool:
