@@ -225,6 +225,16 @@ def test_what_is_unusual_is_read_as_a_whole(reader: type[PieceReader], what: str
     assert outcome(lambda: standalone.read_csv(io.BytesIO(data), reader(PIECE))) == whole
 
 
+@pytest.mark.parametrize("reader", READERS)
+def test_a_header_below_many_lines_is_found(reader: type[PieceReader]) -> None:
+    """What is read at first has no row; its comment is no header."""
+    lines = ["# note;1;", *["sep=;"] * 200, "a;b", *["1;2"] * 200, ""]
+    data = "\n".join(lines).encode()
+    found = standalone.read_csv(io.BytesIO(data), reader(PIECE))
+    assert outcome(lambda: found) == parse_csv(decode(data))
+    assert list(found) == ["a", "b"]
+
+
 TABLE = usual_file()
 HEADER, ROWS = TABLE.split(b"\n", 1)
 WRONG = {

@@ -441,6 +441,14 @@ def find_layout(text: str) -> Layout:
     return Layout(start, len(above) + 1, separator, tuple(filter(str.strip, lines)))
 
 
+def _is_above(line: re.Match[str]) -> bool:
+    """Whether a line may stand above a header."""
+    content = _text_of(line)
+    if not content.strip() or content.startswith(COMMENT):
+        return True
+    return _NAMED_SEPARATOR.fullmatch(content) is not None
+
+
 def _text_of(line: re.Match[str]) -> str:
     """A line without its end; a tab may be the separator that it names."""
     return line[0].strip("\ufeff\r\n ")
@@ -1200,6 +1208,9 @@ def _examine_beginning(block: bytes, *, is_all: bool) -> tuple[Header, bytes]:
         block[:end].decode()
         try:
             text = decode(block[:end])
+            is_part = not is_all or end < len(block)
+            if is_part and all(map(_is_above, _LINE.finditer(text))):
+                raise UnusualFileError("its header comes late")
             layout = find_layout(text)
             beginning = text[layout.start :].lstrip("\ufeff")
             rows, _ = _rows_of(
