@@ -100,6 +100,12 @@ def complete(page: Page) -> None:
     expect(undrawn).to_have_count(0, timeout=SOON)
 
 
+# Whether no transition is under way; what moves for ever does not count.
+SETTLED = """() => document.getAnimations().every(
+    (one) => one.playState !== "running" || one.effect.getComputedTiming().endTime === Infinity
+)"""
+
+
 @pytest.mark.parametrize(("scheme", "width"), LOOKS)
 def test_everybody_can_read_and_reach_every_page(
     chromium: Browser, filled: Store, site: str, scheme: str, width: int
@@ -140,6 +146,8 @@ def test_everybody_can_read_and_reach_every_page(
                 # So that the toolbar of a chart is there, too; not where a tooltip would be.
                 page.locator("svg.marks").first.hover(position={"x": 3, "y": 3})
                 expect(page.locator(".save-svg")).not_to_have_count(0)
+            # What fades in has less contrast on its way.
+            page.wait_for_function(SETTLED)
             found = axe_playwright.Axe().run(page).response["violations"]
             for violation in found:
                 for node in violation["nodes"]:

@@ -71,7 +71,7 @@ _ELEMENTS = {
     ),
     "evaluation": ("ArrowVegaLiteChart", "Button", "ButtonGroup"),
     "matters": ("ArrowVegaLiteChart",),
-    "swarm": ("PlotlyChart", "Progress", "Slider", *_CHOICES),
+    "swarm": ("DownloadButton", "PlotlyChart", "Progress", "Slider", *_CHOICES),
     "compare": ("ArrowVegaLiteChart", *_CHOICES),
     "new": ("Button", "NumberInput", "Radio", "TextInput", *_CHOICES),
     "system": ("Button",),
