@@ -66,6 +66,8 @@ def ready(page: Page) -> None:
     chrome.expect_done(page, patience=MINUTES_5)
     if "/swarm?" in page.url:
         expect(page.get_by_test_id("stPlotlyChart").first).to_be_attached(timeout=MINUTES_5)
+    if "/model?" in page.url:
+        expect(page.locator("svg.marks").first).to_be_attached(timeout=MINUTES_5)
     for chart in page.get_by_test_id("stPlotlyChart").all():
         expect(chart.locator(".main-svg").first).to_be_attached(timeout=MINUTES_5)
     for chart in page.get_by_test_id("stVegaLiteChart").all():
