@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
@@ -258,8 +259,14 @@ def test_an_owner_that_is_killed_leaves_no_trainer_behind() -> None:
             return [pid for pid in descendants(owner.pid) if Entry.TRAINER in _words(pid)]
 
         found = eventually(lambda: trainers() if len(trainers()) == 2 else [])
+        workers = [pid for pid in descendants(owner.pid) if pid not in found]
         owner.kill()
     eventually(lambda: not any(alive(pid) for pid in found))
+
+    # Those of the standard library's pool outlive their owner.
+    for pid in workers:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
 def _words(pid: int) -> str:
