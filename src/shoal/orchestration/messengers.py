@@ -9,11 +9,11 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import Any
 
 from shoal.errors import SettingsError
-from shoal.orchestration.webhook_post import ANSWER_SECONDS, START_SECONDS
-from shoal.system.child import Child, Entry
+from shoal.orchestration.message_process import ANSWER_SECONDS, send_by
+from shoal.system.child import Entry
 
 # The environment's variable that holds the addresses, with spaces between them.
 VARIABLE = "SHOAL_NOTIFY"
@@ -63,15 +63,4 @@ def notify(url: str, content: Mapping[str, Any]) -> str | None:
     str or None
         None when it was taken, otherwise what is wrong, without the address.
     """
-    request = {"url": url, "content": content, "seconds": ANSWER_SECONDS}
-    child = Child(Entry.NOTIFY_POST, request)
-    try:
-        if not child.has_ended(START_SECONDS + ANSWER_SECONDS):
-            return "its process hangs"
-        answers = child.new_answers()
-    finally:
-        child.close()
-
-    if not answers:
-        return "its process ended"
-    return cast("str | None", answers[0]["error"])
+    return send_by(Entry.NOTIFY_POST, url, content, ANSWER_SECONDS)

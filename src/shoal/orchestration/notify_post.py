@@ -9,8 +9,8 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from shoal.orchestration.webhook_post import end_after
-from shoal.system.child import Parent, answer
+from shoal.orchestration.message_process import send_requested
+from shoal.system.child import Parent
 
 _WORDS = {
     "finished": "has finished",
@@ -29,20 +29,13 @@ def main(parent: Parent, arguments: Sequence[str]) -> None:
     arguments
         None.
     """
-    request = parent.request()
-    if request is None:
-        return
+    send_requested(parent, _send)
 
+
+def _send(url: str, content: Mapping[str, Any], seconds: float) -> str | None:
+    """Send a message. Returns what is wrong, without the address; None: it was taken."""
     # Apprise's own messages may hold the address.
     logging.disable()
-    limit = end_after(request["seconds"])
-    error = _send(request["url"], request["content"])
-    limit.cancel()
-    answer(error=error)
-
-
-def _send(url: str, content: Mapping[str, Any]) -> str | None:
-    """Send a message. Returns what is wrong, without the address; None: it was taken."""
     try:
         from apprise import Apprise, AppriseAsset, NotifyType, PersistentStoreMode
     except ImportError:

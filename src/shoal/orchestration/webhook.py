@@ -12,14 +12,14 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Self, cast
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 from shoal.errors import SettingsError
+from shoal.orchestration.message_process import ANSWER_SECONDS, send_by
 from shoal.orchestration.messengers import key_of, notify
-from shoal.orchestration.webhook_post import ANSWER_SECONDS, START_SECONDS
 from shoal.store import Store
-from shoal.system.child import Child, Entry
+from shoal.system.child import Entry
 
 # The environment's variable that holds the address.
 VARIABLE = "SHOAL_WEBHOOK"
@@ -76,17 +76,7 @@ def post(url: str, content: Mapping[str, Any]) -> str | None:
         None when it was taken (any answer from 200 to 299), otherwise what is wrong, without the
         address.
     """
-    child = Child(Entry.WEBHOOK_POST, {"url": url, "content": content, "seconds": ANSWER_SECONDS})
-    try:
-        if not child.has_ended(START_SECONDS + ANSWER_SECONDS):
-            return "its process hangs"
-        answers = child.new_answers()
-    finally:
-        child.close()
-
-    if not answers:
-        return "its process ended"
-    return cast("str | None", answers[0]["error"])
+    return send_by(Entry.WEBHOOK_POST, url, content, ANSWER_SECONDS)
 
 
 # Sends a message to an address; what is wrong, or None.

@@ -6,19 +6,13 @@ It is light to import.
 from __future__ import annotations
 
 import json
-import os
-import threading
 import urllib.error
 import urllib.request
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from shoal.system.child import Parent, answer
-
-# How long a whole exchange may take, from the look-up of the name to the answer.
-ANSWER_SECONDS = 10.0
-# How long the process that posts may take to get ready, on a machine that is busy.
-START_SECONDS = 10.0
+from shoal.orchestration.message_process import send_requested
+from shoal.system.child import Parent
 
 
 def main(parent: Parent, arguments: Sequence[str]) -> None:
@@ -31,30 +25,7 @@ def main(parent: Parent, arguments: Sequence[str]) -> None:
     arguments
         None.
     """
-    request = parent.request()
-    if request is None:
-        return
-
-    limit = end_after(request["seconds"])
-    error = _post(request["url"], request["content"], request["seconds"])
-    limit.cancel()
-    answer(error=error)
-
-
-def end_after(seconds: float) -> threading.Timer:
-    """End this process after so many seconds, unless what is returned is cancelled before.
-
-    Nothing else ends a look-up of a name, or an answer that comes byte by byte.
-    """
-    limit = threading.Timer(seconds, _give_up, (seconds,))
-    limit.daemon = True
-    limit.start()
-    return limit
-
-
-def _give_up(seconds: float) -> None:
-    answer(error=f"no answer within {seconds:g} s")
-    os._exit(0)
+    send_requested(parent, _post)
 
 
 def _post(url: str, content: Mapping[str, Any], seconds: float) -> str | None:
