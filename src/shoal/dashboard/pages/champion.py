@@ -6,7 +6,7 @@ How good it is, how certain that is, what other methods reach on the same rows, 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import pandas as pd
@@ -39,7 +39,7 @@ from shoal.numerics.stats import ci95_half_width, mean
 from shoal.objectives.registry import Metric
 from shoal.presentation.formatting import difference_text, percent, score_text, spread_text
 from shoal.presentation.rank_text import WHY_HERE, WHY_HERE_HELP, rank_text
-from shoal.store import ACTIVE, RunView
+from shoal.store import ACTIVE, RunView, Store
 from shoal.tuning.champion import Champion
 
 LEADERS = 10
@@ -277,44 +277,43 @@ def _take_away(snapshot: RunSnapshot) -> None:
 
 
 def _downloads(run: RunView) -> None:
-    run_id = run.id
+    name = f"shoal-run-{run.id}"
     with st.container(horizontal=True, gap="small"):
-        st.download_button(
-            "Model",
-            # A function, so that the file is made when the button is pressed, and not for every
-            # look.
-            partial(archive, store(), run_id),
-            f"shoal-run-{run_id}.zip",
-            "application/zip",
-            icon=":material/download:",
-            on_click="ignore",
-            help=problem_words(run).model,
-            key="take-Model",
-        )
-        st.download_button(
-            "Report",
-            partial(report_page, store(), run_id),
-            f"shoal-run-{run_id}.html",
-            "text/html",
-            icon=":material/download:",
-            on_click="ignore",
-            help=_REPORT,
-            key="take-Report",
-        )
+        model = problem_words(run).model
+        _download("Model", archive, run.id, f"{name}.zip", "application/zip", model)
+        _download("Report", report_page, run.id, f"{name}.html", "text/html", _REPORT)
         if run.has_network:
-            _onnx_button(run_id)
+            is_installed = is_onnx_installed()
+            _download(
+                "ONNX",
+                onnx_graph,
+                run.id,
+                f"{name}.onnx",
+                "application/octet-stream",
+                _ONNX if is_installed else _NO_ONNX,
+                disabled=not is_installed,
+            )
 
 
-def _onnx_button(run_id: int) -> None:
-    is_installed = is_onnx_installed()
+def _download(
+    label: str,
+    make: Callable[[Store, int], bytes],
+    run_id: int,
+    file: str,
+    kind: str,
+    about: str,
+    *,
+    disabled: bool = False,
+) -> None:
     st.download_button(
-        "ONNX",
-        partial(onnx_graph, store(), run_id),
-        f"shoal-run-{run_id}.onnx",
-        "application/octet-stream",
+        label,
+        # A function, so that the file is made when the button is pressed, and not for every look.
+        partial(make, store(), run_id),
+        file,
+        kind,
         icon=":material/download:",
         on_click="ignore",
-        help=_ONNX if is_installed else _NO_ONNX,
-        disabled=not is_installed,
-        key="take-ONNX",
+        help=about,
+        disabled=disabled,
+        key=f"take-{label}",
     )
