@@ -14,6 +14,7 @@ import streamlit as st
 from shoal.analysis.evaluation_table import EvaluationTable
 from shoal.analysis.gene_columns import Range, gene_columns, genomes_within, is_numeric
 from shoal.dashboard.charts.scores import column_title, score_format, score_title
+from shoal.dashboard.components.download_buttons import download_button
 from shoal.dashboard.components.run_heading import run_heading
 from shoal.dashboard.routing import address
 from shoal.dashboard.session.downloads import as_csv, as_parquet
@@ -105,15 +106,7 @@ def _download(
             return write(_named(table, shown))
         return write(_with_genes(table, table.frame))
 
-    st.download_button(
-        label,
-        content,
-        file_name=f"run-{run_id}-evaluations.{label.lower()}",
-        mime=mime,
-        icon=":material/download:",
-        on_click="ignore",
-        key=f"download-{label}",
-    )
+    download_button(label, content, f"run-{run_id}-evaluations.{label.lower()}", mime)
 
 
 def _filtered(table: EvaluationTable) -> pd.DataFrame:
