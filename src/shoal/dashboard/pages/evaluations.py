@@ -283,7 +283,8 @@ def _table(run: RunView, shown: pd.DataFrame, genes: list[str]) -> None:
             "Genome": (genome_address + shown["genome"]).to_numpy(),
             "Repeat": shown["repeat"].to_numpy(),
             "Generation": shown["generation"].to_numpy(),
-            "Individual": shown["individual"].to_numpy(),
+            # As generations, people count them from 1.
+            "Individual": shown["individual"].to_numpy() + 1,
             "Status": shown["status"].to_numpy(),
             "Score": shown["score"].to_numpy(),
             "Loss": shown["loss"].to_numpy(),
@@ -317,7 +318,11 @@ def _columns(metric: Metric) -> dict[str, Any]:
             display_text=r"genome=([0-9a-f]{8})", help="Its first eight digits"
         ),
         "Repeat": column.NumberColumn(
-            format="%d", help=f"From {FIRST_CONFIRMATION:,} on: a confirmation"
+            format="%d",
+            help=f"Its number on record, from 0; from {FIRST_CONFIRMATION:,} on: a confirmation",
+        ),
+        "Individual": column.NumberColumn(
+            format="%d", help="Its place in the generation, from 1; in files and JSON from 0"
         ),
         "Score": column.NumberColumn(score_title(metric), format=f"%{score_format(metric)}"),
         "Loss": column.NumberColumn(format="%.5g"),
