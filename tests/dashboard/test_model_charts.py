@@ -127,8 +127,15 @@ def test_large_networks_are_pictures_of_means() -> None:
     assert block == 3 and len(cells) <= 48 * 48
     sizes = np.abs(weights[:5000].reshape(50, 100))
     first = cells.iloc[0]
-    expected = sizes[: int(first["to_end"]), : int(first["source_end"])].mean()
+    assert (first["source"], first["to"]) == (1, 1), "nodes are counted from 1"
+    expected = sizes[: int(first["to_end"]) - 1, : int(first["source_end"]) - 1].mean()
     assert first["size"] == pytest.approx(expected)
     area = (cells["source_end"] - cells["source"]) * (cells["to_end"] - cells["to"])
     assert (area * cells["size"]).sum() == pytest.approx(sizes.sum(), rel=1e-5)
-    json.dumps(weights_chart(network, weights, 0))
+    titles = []
+    for number in range(2):
+        spec = weights_chart(network, weights, number)
+        json.dumps(spec)
+        channels = spec["layer"][0]["encoding"]
+        titles += [channels["x"]["axis"]["title"], channels["y"]["axis"]["title"]]
+    assert titles == ["Inputs", "Nodes of layer 1", "Nodes of layer 1", "Outputs"]
