@@ -1,9 +1,10 @@
-"""Tables of reports fit into 100 columns: those that do not become list tables."""
+"""Tables of reports fit into 100 columns: wider ones are turned or parted, or become list tables."""
 
 from __future__ import annotations
 
 import sys
 
+import pytest
 from markdown_it import MarkdownIt
 
 from support.locations import ROOT
@@ -34,3 +35,52 @@ def test_a_wide_table_keeps_its_cells() -> None:
     assert rows[1].count("word") == 30
     # An empty cell stays one.
     assert rows[2] == "2\n  -\n  - 3\n"
+
+
+# Six methods on three tables of data, and the other way round, with cells of 20 characters.
+METHODS = [f"method {number}" for number in range(6)]
+DATA = ["concrete", "wine", "iris"]
+
+
+def table(columns: list[str], rows: list[str]) -> str:
+    """A table of Markdown whose cells name their row and column."""
+    lines = ["| score | " + " | ".join(columns) + " |", "|---" * (1 + len(columns)) + "|"]
+    for row in rows:
+        cells = [f"{row} by {column}".ljust(20, ".") for column in columns]
+        lines.append(f"| {row} | " + " | ".join(cells) + " |")
+    return "\n".join([*lines, ""])
+
+
+def cells_of(text: str) -> dict[tuple[str, str], str]:
+    """The cells of all tables of a text, by row and column."""
+    found: dict[tuple[str, str], str] = {}
+    for part in text.strip().split("\n\n"):
+        head, _, *rows = [line.strip("| ").split(" | ") for line in part.splitlines()]
+        for row in rows:
+            found |= {(row[0], column): cell for column, cell in zip(head[1:], row[1:], strict=True)}
+    return found
+
+
+def test_a_wide_table_is_turned() -> None:
+    fitted = fit_tables(table(METHODS, DATA))
+    assert max(map(len, fitted.splitlines())) <= 100
+    turned = {(column, row): cell for (row, column), cell in cells_of(fitted).items()}
+    assert turned == cells_of(table(METHODS, DATA))
+    # One table of all methods: nothing was parted.
+    assert fitted.count("| score |") == 1
+
+
+def test_a_wide_table_of_many_rows_is_parted() -> None:
+    text = table(METHODS, [f"table {number}" for number in range(20)])
+    fitted = fit_tables(text)
+    assert max(map(len, fitted.splitlines())) <= 100
+    assert cells_of(fitted) == cells_of(text)
+    # Both parts have as many columns.
+    assert fitted.count("\n|---|---|---|---|\n") == 2
+
+
+@pytest.mark.parametrize("names", [["wine", "wine"], ["wine", "iris " * 10]])
+def test_rows_that_could_not_be_found_again_are_not_parted(names: list[str]) -> None:
+    """Two rows of one name would be told apart by nothing; long cells are sentences."""
+    text = table([f"{method} of a very long name" for method in METHODS * 8], names)
+    assert fit_tables(text).startswith("```{list-table}")
