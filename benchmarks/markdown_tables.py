@@ -55,16 +55,25 @@ def _narrower(rows: Rows) -> list[Rows] | None:
         return None
 
     turned = [list(column) for column in zip(*rows, strict=True)]
-    choices = [parts for parts in (_parted(rows), _parted(turned)) if parts is not None]
+    forms = [form for form in (rows, turned) if _has_distinct_names(form)] or [_numbered(rows)]
+    choices = [parts for parts in map(_parted, forms) if parts is not None]
     return min(choices, key=len, default=None)
+
+
+def _has_distinct_names(rows: Rows) -> bool:
+    """Whether the first column says which row is which, in every part of the table."""
+    names = [row[0] for row in rows[1:]]
+    return len(set(names)) == len(names)
+
+
+def _numbered(rows: Rows) -> Rows:
+    """The table with a first column of numbers."""
+    head, *others = rows
+    return [["#", *head], *([str(number), *row] for number, row in enumerate(others, 1))]
 
 
 def _parted(rows: Rows) -> list[Rows] | None:
     """Tables with the same first column that hold the others between them, or None."""
-    names = [row[0] for row in rows[1:]]
-    if len(set(names)) < len(names):
-        return None
-
     columns = range(1, len(rows[0]))
     for count in range(1, min(MOST_PARTS, len(columns)) + 1):
         groups = [_share(columns, part, count) for part in range(count)]
