@@ -167,7 +167,7 @@ class Lineage:
         drawn = offspring.child.hash
         if drawn != recorded:
             raise StoreError(
-                f"Individual {individual} of generation {generation} is {recorded} on record, "
+                f"Individual {individual + 1} of generation {generation} is {recorded} on record, "
                 f"and {drawn} drawn.",
                 expected="the genomes of the Shoal that ran this search",
                 remedy="look at it with the version that recorded it",

@@ -290,7 +290,7 @@ def _path(edge: Edge, colours: Palette) -> str:
 def _title(relative: Relative) -> str:
     """What a box says when it is pointed at."""
     birth = relative.birth
-    place = f"generation {relative.generation}, individual {relative.individual}"
+    place = f"generation {relative.generation}, individual {relative.individual + 1}"
     lines = [relative.name, f"{place}: {birth_text(relative)}"]
 
     if birth.parent_b is not None:
