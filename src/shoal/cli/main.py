@@ -33,6 +33,7 @@ from shoal.cli.options import (
     EngineOption,
     EvaluationsOption,
     ExecutorOption,
+    FirstGenomesOption,
     FoldsOption,
     GenerationsOption,
     GroupOption,
@@ -157,6 +158,7 @@ def run(
     population: PopulationOption = None,
     iterations: IterationsOption = None,
     sampler: SamplerOption = None,
+    first_genomes: FirstGenomesOption = None,
     repeats: RepeatsOption = None,
     racing: RacingOption = None,
     seed: SeedOption = None,
@@ -259,6 +261,7 @@ def check(
     from shoal.cli.waiting import Waiting
     from shoal.data.column_profile import column_facts
     from shoal.data.diagnostics import check_table
+    from shoal.data.part_targets import has_accuracy
     from shoal.data.preparation import table_and_target
     from shoal.data.roles import parse_roles
 
@@ -290,7 +293,10 @@ def check(
     if diagnosis.bad:
         raise typer.Exit(2)
     if not as_json:
-        print_next(["run", *_given_again(context)])
+        metric = []
+        if diagnosis.dataset is not None and not has_accuracy(diagnosis.dataset):
+            metric = ["--metric", "mae"]
+        print_next(["run", *_given_again(context), *metric])
 
 
 def _given_again(context: typer.Context) -> list[str]:
