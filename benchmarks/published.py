@@ -34,8 +34,9 @@ This report is for those who know the student system that Shoal replaces, and as
 "classic" still finds what that system found.
 
 The preset "classic" was trained with the {count} published genomes of the student system, with
-{seeds} random streams each. The table has the mean and the standard deviation of the training accuracy in
-percent, published (of n runs each) and now. z is the difference of the means in standard errors,
+{seeds} random streams each. The table has the mean and the standard deviation of the training
+accuracy in percent, published (of n runs each) and now. z is the difference of the means in
+standard errors,
 `sqrt(sd^2 / n + published sd^2 / published n)`. A row agrees when |z| is at most 3.
 
 **{agreeing} of {count} rows agree.** Made by `python benchmarks/published.py --seeds {seeds}`,
