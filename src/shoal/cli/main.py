@@ -33,6 +33,7 @@ from shoal.cli.options import (
     EngineOption,
     EvaluationsOption,
     ExecutorOption,
+    FileEncodingOption,
     FoldsOption,
     GenerationsOption,
     GroupOption,
@@ -146,6 +147,7 @@ def run(
     folds: FoldsOption = None,
     log_columns: LogColumnsOption = None,
     encoding: EncodingOption = None,
+    file_encoding: FileEncodingOption = None,
     role: RoleOption = None,
     # A simulation
     demo_simulation: DemoSimulationOption = False,
@@ -246,6 +248,7 @@ def check(
     folds: Annotated[int | None, typer.Option(help=field_help.FOLDS)] = None,
     drop: DropOption = None,
     order: OrderOption = None,
+    file_encoding: FileEncodingOption = None,
     role: RoleOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -264,7 +267,7 @@ def check(
 
     roles = parse_roles(role or ())
     with Waiting("Looking at the table", quiet=as_json):
-        name, source, targets = table_and_target(data, target)
+        name, source, targets = table_and_target(data, target, file_encoding)
         facts = column_facts(source)
         diagnosis = check_table(
             name,
@@ -277,6 +280,7 @@ def check(
             folds=folds,
             drop=drop or (),
             order=order,
+            file_encoding=file_encoding,
             **roles,
         )
 
