@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from shoal.replay import simple_methods as module
+from shoal.replay import page_processes
 from shoal.replay.simple_methods import MOST_TRIES, SimpleMethods
 from support.summaries import view
 
@@ -33,6 +33,12 @@ class FakeChild:
     def has_ended(self) -> bool:
         return True
 
+    def was_abandoned(self) -> bool:
+        return False
+
+    def reason(self) -> str:
+        return "exit code 1"
+
     def new_answers(self) -> list[dict[str, Any]]:
         taken, self._answers = self._answers, []
         return taken
@@ -43,7 +49,7 @@ class FakeChild:
 
 @pytest.fixture
 def methods(monkeypatch: pytest.MonkeyPatch) -> SimpleMethods:
-    monkeypatch.setattr(module, "Child", FakeChild)
+    monkeypatch.setattr(page_processes, "Child", FakeChild)
     return SimpleMethods("sqlite:///none.db")
 
 

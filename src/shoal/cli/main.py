@@ -34,6 +34,7 @@ from shoal.cli.options import (
     EvaluationsOption,
     ExecutorOption,
     FileEncodingOption,
+    FirstGenomesOption,
     FoldsOption,
     GenerationsOption,
     GroupOption,
@@ -159,6 +160,7 @@ def run(
     population: PopulationOption = None,
     iterations: IterationsOption = None,
     sampler: SamplerOption = None,
+    first_genomes: FirstGenomesOption = None,
     repeats: RepeatsOption = None,
     racing: RacingOption = None,
     seed: SeedOption = None,
@@ -262,6 +264,7 @@ def check(
     from shoal.cli.waiting import Waiting
     from shoal.data.column_profile import column_facts
     from shoal.data.diagnostics import check_table
+    from shoal.data.part_targets import has_accuracy
     from shoal.data.preparation import table_and_target
     from shoal.data.roles import parse_roles
 
@@ -294,7 +297,10 @@ def check(
     if diagnosis.bad:
         raise typer.Exit(2)
     if not as_json:
-        print_next(["run", *_given_again(context)])
+        metric = []
+        if diagnosis.dataset is not None and not has_accuracy(diagnosis.dataset):
+            metric = ["--metric", "mae"]
+        print_next(["run", *_given_again(context), *metric])
 
 
 def _given_again(context: typer.Context) -> list[str]:

@@ -220,6 +220,14 @@ SamplerOption = Annotated[
         rich_help_panel=_SEARCH,
     ),
 ]
+FirstGenomesOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE",
+        help=f"{field_help.FIRST_GENOMES}: JSON, one or a list, as genome.json of an export",
+        rich_help_panel=_SEARCH,
+    ),
+]
 RepeatsOption = Annotated[
     int | None,
     typer.Option(

@@ -30,7 +30,7 @@ _CENTRAL = tuple(
 )
 
 # The same, with loan words: German, French, Spanish, Portuguese, Italian, Catalan, Dutch, Danish
-# and Norwegian, Swedish, Finnish and Estonian, Icelandic and Faroese, Irish, Gaelic, Welsh, Albanian,
+# and Norwegian, Swedish, Finnish and Estonian, Icelandic, Faroese, Irish, Gaelic, Welsh, Albanian,
 # Afrikaans and Luxembourgish, Friulian and Sardinian.
 _WESTERN = tuple(
     map(

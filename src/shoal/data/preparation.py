@@ -34,7 +34,8 @@ from shoal.data.encoder import (
 )
 from shoal.data.messages import check_has_column, count_of, list_columns
 from shoal.data.other_tables import Table
-from shoal.data.partition import check_targets_of_parts, check_weights_of_parts, split_table
+from shoal.data.part_targets import check_accuracy_of_folds, check_training_targets
+from shoal.data.partition import check_weights_of_parts, split_table
 from shoal.data.roles import read_roles
 from shoal.data.splits import FoldsError, Rows, Split
 from shoal.data.table_io import BUNDLED, read_table
@@ -231,8 +232,9 @@ def prepare_new(
 ) -> Dataset:
     """Prepare a table for a run that begins now.
 
-    It is `prepare` with the options of `DataOptions.of_new_run`, except that a table with too few
-    rows, groups or members of a class for folds that nobody asked for has one validation part.
+    It is `prepare` with the options of `DataOptions.of_new_run`, except that a table has one
+    validation part where nobody asked for folds, and they would have too few rows, groups or
+    members of a class, or no accuracy.
 
     Parameters
     ----------
@@ -252,13 +254,24 @@ def prepare_new(
     table = as_canonical(name, source)
     check_no_totals(name, table)
 
-    try:
+    dataset = _prepared(name, table, options, folds_were_asked_for=folds is not None)
+    check_training_targets(dataset)
+    return dataset
+
+
+def _prepared(
+    name: str, table: CanonicalTable, options: DataOptions, folds_were_asked_for: bool
+) -> Dataset:
+    if folds_were_asked_for:
         return prepare(name, table, options)
+
+    try:
+        dataset = prepare(name, table, options)
+        check_accuracy_of_folds(dataset)
+        return dataset
     except FoldsError:
-        if folds is not None:
-            raise
-    _log.debug("%s: folds are given up, one part validates", name)
-    return prepare(name, table, replace(options, folds=1))
+        _log.debug("%s: folds are given up, one part validates", name)
+        return prepare(name, table, replace(options, folds=1))
 
 
 def prepare(name: str, source: CanonicalTable | pd.DataFrame, options: DataOptions) -> Dataset:
@@ -320,7 +333,6 @@ def prepare(name: str, source: CanonicalTable | pd.DataFrame, options: DataOptio
     arrays = _Arrays(inputs, y, labels.values, roles.columns, roles.weight)
 
     check_weights_of_parts(name, roles, split, options)
-    check_targets_of_parts(name, labels, split, options, roles.weight)
     train = arrays.part(split.train)
     assert train is not None, "split_table refuses a split without training rows"
     return Dataset(

@@ -64,7 +64,8 @@ SECTIONS = (
             Entry("gene", "One value of a genome, such as the swarm's size or the activation."),
             Entry(
                 "individual",
-                "A genome's place in a generation. A genome may have several.",
+                "A genome's place in a generation, counted from 1 and in records from 0. A genome "
+                "may have several.",
                 ("Individuals",),
             ),
             Entry("population", "The genomes of one generation, and how many they are."),
@@ -76,8 +77,8 @@ SECTIONS = (
             ),
             Entry(
                 "repeat",
-                "One training of a genome, with random numbers and a fold of its own. "
-                "Repeat 3 has the same ones for every genome, so genomes are compared fairly.",
+                "One training of a genome, numbered from 0, with random numbers and a fold of its "
+                "own. Repeat 3 has the same ones for every genome, so genomes are compared fairly.",
                 ("Best repeats", "n"),
             ),
             Entry(

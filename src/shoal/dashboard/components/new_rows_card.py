@@ -12,6 +12,7 @@ from itertools import islice
 import pandas as pd
 import streamlit as st
 
+from shoal.dashboard.components.download_buttons import download_button
 from shoal.dashboard.components.html_table import Column, html_table
 from shoal.dashboard.error_box import error_box
 from shoal.dashboard.session.commands import permission_hint
@@ -149,16 +150,12 @@ def _show(key: str, found: _Predicted) -> None:
     _preview(header, shown, 1 + len(chosen))
     if rows > _PREVIEW:
         st.caption(f"The first {_PREVIEW} of {rows:,} rows.")
-    st.download_button(
+    download_button(
         "Predictions",
-        # A function, so that the file is made when the button is pressed.
         partial(_csv, prediction, proba, chosen),
         "predictions.csv",
         "text/csv",
-        icon=":material/download:",
-        on_click="ignore",
-        key="take-predictions",
-        help="CSV. A row's number is that in the file, where the header is row 1",
+        about="CSV. A row's number is that in the file, where the header is row 1",
     )
 
 
