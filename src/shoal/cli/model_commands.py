@@ -279,7 +279,7 @@ def predict(
         ),
     ] = "",
     strict: Annotated[
-        bool, typer.Option("--strict", help="Refuse categories that training has never seen")
+        bool, typer.Option("--strict", help="Refuse what training has never seen")
     ] = False,
     file_encoding: Annotated[
         str | None,

@@ -2046,12 +2046,18 @@ class NumberReader:
     trained
         By name, how columns were written in training, but for those that were written plainly.
         None: this is the training.
+    learned
+        By name, what training found out about columns, as in an encoder's description.
     """
 
     def __init__(
-        self, columns: Mapping[str, Cells], trained: Mapping[str, Notation] | None = None
+        self,
+        columns: Mapping[str, Cells],
+        trained: Mapping[str, Notation] | None = None,
+        learned: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> None:
         self._columns = columns
+        self._learned = learned or {}
         self._training = trained is None
         self._trained = trained or {}
         self._has_semicolons = isinstance(columns, TextTable) and columns.separator == ";"
@@ -2110,9 +2116,24 @@ class NumberReader:
             return "."
 
         marks = self._likely_marks(name)
-        if len(marks) != 1:
+        if len(marks) != 1 or self._only_other_fits(name, column, *marks):
             raise self._unsure(name, column)
         return marks.pop()
+
+    def _only_other_fits(self, name: str, column: _Column, mark: str) -> bool:
+        """Whether the numbers are such as training had with the other decimal mark alone."""
+        own = _MARKS.index(mark)
+        return not self._fits(name, column.numbers[own]) and self._fits(
+            name, column.numbers[1 - own]
+        )
+
+    def _fits(self, name: str, values: Sequence[float]) -> bool:
+        """Whether numbers are near those of training, and whole where these were."""
+        learned = self._learned.get(name, {})
+        numbers = np.array(values)
+        numbers = numbers[~np.isnan(numbers)]
+        is_near = not _is_far_outside(learned, numbers).any()
+        return is_near and not (learned.get("whole") and (numbers != np.floor(numbers)).any())
 
     def _likely_marks(self, name: str) -> set[str]:
         """The decimal marks that a column may have of whose numbers each may be two."""
@@ -2190,7 +2211,10 @@ TRUTH = {
 
 
 class Unseen(NamedTuple):
-    """Cells of a categorical column with a value that training has never seen.
+    """Cells of a column with a value that training has never seen.
+
+    Of a column of numbers or dates these are values far outside of those of training, and missing
+    ones where training had none.
 
     Attributes
     ----------
@@ -2199,12 +2223,15 @@ class Unseen(NamedTuple):
     first_row
         Where the first one is; the header is row 1.
     levels
-        The different values, an empty text for a missing one.
+        The different values, an empty text for a missing one. Of numbers the first hundred.
+    known
+        What training had in place of them, in words; empty for categories.
     """
 
     cells: int
     first_row: int
     levels: tuple[str, ...]
+    known: str = ""
 
     def sentence(self, column: str) -> str:
         """What they are, and what becomes of them."""
@@ -2214,7 +2241,7 @@ class Unseen(NamedTuple):
         cells = "1 cell" if self.cells == 1 else f"{self.cells:,} cells"
         return (
             f"column {column!r}: {cells} with what training has never seen ({shown}), the first in "
-            f"row {self.first_row}."
+            f"row {self.first_row}{f'; {self.known}' if self.known else ''}."
         )
 
 
@@ -2333,8 +2360,11 @@ def encode(columns: Mapping[str, Cells], encoder: Mapping[str, Any]) -> NDArray[
         As in model.json. A numeric column becomes ``(v - mean) / scale``, with missing values taken
         as ``fill`` (an error if that is null); if ``missing_indicator``, a second input is 1 where
         values were missing, else 0. If it has a ``log_floor``, the smallest value of training, v is
-        ``log(max(v, log_floor))``. A categorical column becomes one 0/1 input a level; null is the
-        level of missing values, and a level that training never saw is all zeros; if ``truth``,
+        ``log(max(v, log_floor))``. An ``extent``, the smallest and the largest value of training,
+        and ``whole``, that all of them were whole, only say which numbers are new
+        (`Inputs.unseen`), and where a number may be two. A categorical column becomes one 0/1
+        input a level; null is the level of missing values, and a level that training never saw is
+        all zeros; if ``truth``,
         TRUE, true and the like are one level. Numbers are read in the ``notation`` of training, if
         there is one and they do not say another by themselves. A column of
         questions becomes one 0/1 input for each of its ``thresholds``, 1 where v is greater; if
@@ -2369,10 +2399,18 @@ class Inputs:
     """The network inputs of a table, each column as small as can be until its inputs are needed.
 
     Parameters and errors are those of `encode`; the constructor raises all of them.
+
+    Attributes
+    ----------
+    rows
+        How many.
+    unseen
+        By column: the cells with a value that training has never seen.
     """
 
     def __init__(self, columns: Mapping[str, Cells], encoder: Mapping[str, Any]) -> None:
         self.rows = _common_length(columns, encoder)
+        self.unseen: dict[str, Unseen] = {}
         self._width = width(encoder)
         self._columns: list[tuple[Mapping[str, Any], NDArray[Any]]] = []
 
@@ -2380,18 +2418,24 @@ class Inputs:
         for column in encoder["columns"]:
             if column.get("notation") is not None:
                 trained[column["name"]] = Notation(**column["notation"])
-        reader = NumberReader(columns, trained)
+        reader = NumberReader(columns, trained, {own["name"]: own for own in encoder["columns"]})
         for column in encoder["columns"]:
             name = column["name"]
             cells = columns[name]
+            unseen: Unseen | None = None
             if column["kind"] == "categorical":
                 values: NDArray[Any] = _known_levels(column, cells)
+                unseen = _unseen_levels(cells, values)
             elif column["kind"] == "date":
                 values = read_days(name, cells, column["reads"], column["day_first"])
-            elif column["kind"] == "questions":
-                values = _numbers(name, reader, cells, trained)
+                unseen = _unseen_numbers(column, cells, values)
             else:
-                values = _scale_numbers(column, _numbers(name, reader, cells, trained))
+                values = _numbers(name, reader, cells, trained)
+                unseen = _unseen_numbers(column, cells, values)
+            if unseen is not None:
+                self.unseen[name] = unseen
+            if column["kind"] == "numeric":
+                values = _scale_numbers(column, values)
             self._columns.append((column, values))
 
     def of_rows(self, rows: slice | NDArray[np.int64]) -> NDArray[np.float32]:
@@ -2478,33 +2522,90 @@ def truth_of(text: str | None) -> bool | None:
 
 
 def count_unseen(columns: Mapping[str, Cells], encoder: Mapping[str, Any]) -> dict[str, Unseen]:
-    """What training has never seen, in each categorical column that has such cells.
+    """What training has never seen, in each column that has such cells.
 
-    Parameters
-    ----------
-    columns, encoder
-        As of `encode`.
+    Parameters and errors are those of `encode`.
 
     Examples
     --------
     >>> kind = {"name": "kind", "kind": "categorical", "levels": ["flat", "house"]}
     >>> count_unseen({"kind": ["house", "tent", "tent"]}, {"columns": [kind]})
-    {'kind': Unseen(cells=2, first_row=3, levels=('tent',))}
+    {'kind': Unseen(cells=2, first_row=3, levels=('tent',), known='')}
     """
-    unseen = {}
-    for column in encoder["columns"]:
-        if column["kind"] != "categorical":
-            continue
-        cells = columns[column["name"]]
-        rows = np.flatnonzero(_known_levels(column, cells) < 0)
-        if len(rows):
-            texts, which = distinct_cells(cells)
-            # In the order that they come.
-            levels = [to_level(texts[place]) or "" for place in np.unique(which[rows])]
-            # Rows count from 1, and the header is row 1.
-            first_row = int(rows[0]) + 2
-            unseen[column["name"]] = Unseen(len(rows), first_row, tuple(dict.fromkeys(levels)))
-    return unseen
+    return Inputs(columns, encoder).unseen
+
+
+def _unseen_levels(cells: Cells, known: NDArray[np.int32]) -> Unseen | None:
+    """What has no level in a categorical column, where ``known`` (rows,) is -1; None: nothing."""
+    rows = np.flatnonzero(known < 0)
+    if not len(rows):
+        return None
+    texts, which = distinct_cells(cells)
+    # In the order that they come.
+    levels = [to_level(texts[place]) or "" for place in np.unique(which[rows])]
+    # Rows count from 1, and the header is row 1.
+    return Unseen(len(rows), int(rows[0]) + 2, tuple(dict.fromkeys(levels)))
+
+
+# Different numbers that `Unseen` names.
+_MOST_LEVELS = 100
+
+
+def _unseen_numbers(
+    column: Mapping[str, Any], cells: Cells, values: NDArray[np.float64]
+) -> Unseen | None:
+    """What training has never seen in a column of numbers or days (rows,); None: nothing."""
+    is_missing = np.isnan(values)
+    # Models of earlier versions do not say what training had.
+    if column.get("extent") is None:
+        return None
+    had_none_missing = not column.get("missing_indicator") and not column.get("missing_question")
+    is_new = _is_far_outside(column, values)
+    known = []
+    if is_new.any():
+        low, high = (_shown_number(column, own) for own in column["extent"])
+        known.append(f"training had {low} to {high}" if low != high else f"training had {low}")
+    if had_none_missing and is_missing.any():
+        is_new |= is_missing
+        if column.get("fill") is not None:
+            known.append(f"no value is taken as {_shown_number(column, column['fill'])}")
+
+    rows = np.flatnonzero(is_new)
+    if not len(rows):
+        return None
+    _, first_places = np.unique(values[rows], return_index=True)
+    shown_rows = rows[np.sort(first_places)[:_MOST_LEVELS]].tolist()
+    levels = dict.fromkeys(to_level(cells[row]) or "" for row in shown_rows if not is_missing[row])
+    if is_missing[rows].any() and had_none_missing:
+        levels[""] = None
+    return Unseen(len(rows), int(rows[0]) + 2, tuple(levels), ", and ".join(known))
+
+
+def _is_far_outside(column: Mapping[str, Any], values: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Which values (rows,) of a column of numbers or days are far outside those of training.
+
+    They are further away than the values of training are from each other: there no network has
+    learned anything. None is if the model does not say what training had, or the value is missing.
+    """
+    if column.get("extent") is None or not column.get("days", True):
+        return np.zeros(len(values), dtype=bool)
+    low, high = map(float, column["extent"])
+    if column.get("log_floor") is not None:
+        # Smaller ones are taken as the floor. Differences of logarithms are quotients.
+        return np.asarray(values > high * (high / max(low, column["log_floor"])))
+    length = high - low
+    return np.asarray((values > high + length) | (values < low - length))
+
+
+def _shown_number(column: Mapping[str, Any], value: float) -> str:
+    """A number of a column, or the day that it stands for, in a message."""
+    if column["kind"] != "date":
+        return f"{value:.6g}"
+    if column["reads"] == "date":
+        # A damaged model may have days that no calendar has.
+        with suppress(ValueError, OverflowError):
+            return datetime.date.fromordinal(int(value // 1) + _FIRST_DAY).isoformat()
+    return f"{value:.6g} days"
 
 
 def _encode_questions(
@@ -2758,8 +2859,8 @@ class Prediction:
     targets
         Names of the targets, in the order of the columns of ``values``; none where there is one.
     unseen
-        By column: the cells with a category that training has never seen. They are none of the
-        categories that the networks know.
+        By column: the cells with what training has never seen. Categories are none of those that
+        the networks know; of numbers and dates far outside, no network has learned anything.
     each
         What each network says by itself, where that was asked for: (networks, rows) amounts,
         (networks, rows, targets), or probabilities (networks, rows, classes).
@@ -3005,6 +3106,12 @@ _MAYBE_POSITIVE: _Rule = (
     lambda value: value is None or (is_number(value) and value > 0),
     "a finite number above 0, or null",
 )
+_EXTENT: _Rule = (
+    lambda value: (
+        value is None or (is_list_of(is_number, value) and len(value) == 2 and value[0] <= value[1])
+    ),
+    "two finite numbers, the smaller first, or null",
+)
 _CYCLES_OF_DATES: _Rule = (
     lambda value: isinstance(value, list) and all(cycle in tuple(CYCLES) for cycle in value),
     f"some of {', '.join(CYCLES)}",
@@ -3050,6 +3157,8 @@ _LATER: dict[str, _Rule] = {
         "decimal, unit and example, or null",
     ),
     "truth": _TRUE_OR_FALSE,
+    "whole": _TRUE_OR_FALSE,
+    "extent": _EXTENT,
 }
 _TARGETS: dict[str, dict[str, _Rule]] = {
     "regression": {"offset": _NUMBER, "scale": _NUMBER},
@@ -3198,7 +3307,8 @@ def predict(
     columns
         The cells (rows,) of each column, by name. All columns of training have to be there.
     strict
-        Refuse categories that training has never seen.
+        Refuse what training has never seen: categories, numbers and dates far outside of those of
+        training, and missing values where it had none.
     each
         Keep what each network says by itself, and how far they are apart.
 
@@ -3212,13 +3322,12 @@ def predict(
     encoder = model.description["encoder"]
     try:
         inputs = Inputs(columns, encoder)
-        unseen = count_unseen(columns, encoder)
     except MemoryError:
         raise _too_little_memory() from None
     if strict:
-        _refuse(unseen)
+        _refuse(inputs.unseen)
     prediction = predict_inputs(model, inputs.rows, inputs.of_rows, each=each)
-    return replace(prediction, unseen=unseen)
+    return replace(prediction, unseen=inputs.unseen)
 
 
 def predict_inputs(
@@ -3282,11 +3391,11 @@ def _too_little_memory() -> TableError:
 
 
 def _refuse(unseen: Mapping[str, Unseen]) -> None:
-    """Raise TableError if there are categories that training has never seen."""
+    """Raise TableError if there are values that training has never seen."""
     for column, cells in unseen.items():
         raise TableError(
             cells.sentence(column),
-            expected="categories of training",
+            expected="categories of training, and numbers such as it had",
             remedy="correct the cells, or predict without --strict (strict=False)",
         )
 
@@ -3586,9 +3695,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="COL,COL",
         help="columns of the table to write beside the predictions, or all",
     )
-    parser.add_argument(
-        "--strict", action="store_true", help="refuse categories that training has never seen"
-    )
+    parser.add_argument("--strict", action="store_true", help="refuse what training has never seen")
     parser.add_argument(
         "--file-encoding",
         metavar="NAME",

@@ -57,7 +57,8 @@ class RowPredictions:
     targets
         Names of the predicted columns.
     unseen
-        By column: the cells with a category that training has never seen.
+        By column: the cells with what training has never seen: a category, a number or date far
+        outside of those of training, or no value where training had one in every row.
     """
 
     values: NDArray[Any]
@@ -180,7 +181,7 @@ class Model(Shown):
             `inputs`; the path of a CSV or Parquet file. Columns that are no input are not looked
             at.
         strict
-            Refuse categories that training has never seen.
+            Refuse what training has never seen.
         file_encoding
             The text encoding of a CSV file, by a name that Python knows. None: recognised.
 
@@ -194,7 +195,7 @@ class Model(Shown):
         ------
         ModelError
             If a column is missing, a cell cannot be read as training read it, or with ``strict``
-            for an unseen category.
+            for what training has never seen.
         DataError
             If ``X`` is no table.
         SettingsError
@@ -203,8 +204,9 @@ class Model(Shown):
         Warns
         -----
         ShoalWarning
-            For categories that training has never seen, with how many cells. They count as none of
-            the known ones.
+            For what training has never seen, with how many cells: categories, which count as none
+            of the known ones, numbers and dates far outside of those of training, and missing
+            values where training had none.
         """
         return self._predicted(X, strict, file_encoding, each=False).values
 
