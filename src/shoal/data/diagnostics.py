@@ -100,6 +100,8 @@ def check(
     ------
     DataError
         If the table cannot be read at all, or no target is known.
+    SettingsError
+        If its ``file_encoding`` is none.
 
     Examples
     --------
@@ -108,7 +110,7 @@ def check(
     >>> check(flowers, "kind").bad
     False
     """
-    name, table, known = table_and_target(data, target)
+    name, table, known = table_and_target(data, target, options.get("file_encoding"))
     return check_table(name, table, known, preset, **options)
 
 

@@ -14,8 +14,10 @@ mean of a model's networks, in the target's unit), `main` (the command line).
 from __future__ import annotations
 
 import argparse
+import codecs
 import csv
 import datetime
+import difflib
 import glob
 import hashlib
 import io
@@ -30,6 +32,7 @@ from collections import Counter
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from encodings.aliases import aliases
 from itertools import chain, islice, pairwise
 from pathlib import Path
 from typing import IO, Any, BinaryIO, ClassVar, Literal, NamedTuple
@@ -83,6 +86,7 @@ _NAMED_SEPARATOR = re.compile(r'"?sep=([^\w\s"]|\t)"?[,;\t|]*', re.IGNORECASE)
 
 # A byte order mark stands in the middle of files that were put together.
 INVISIBLE = "\ufeff \t"
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 # DOS ended a file with this control character.
 _END_OF_FILE = "\x1a"
@@ -92,11 +96,20 @@ _BINARY_SHARE = 0.01
 _CONTROLS_IN_TEXT = "\t\n\r\v\f\x1a"
 
 _SURROGATES = re.compile("[\udc80-\udcff]+")
+# Halves of characters, which no text has by themselves.
+_HALVES = re.compile("[\ud800-\udfff]")
+# What Python calls text encodings, and no file is written in.
+_OF_NO_FILES = frozenset(
+    {"charmap", "idna", "punycode", "raw-unicode-escape", "undefined", "unicode-escape"}
+)
 _BEYOND_ASCII = re.compile("[^\x00-\x7f\udc80-\udcff]+")
 # What errors of libraries say to programmers: their classes, and objects by their addresses.
 _OF_PROGRAMMERS = re.compile(r"\b\w+(?:Error|Exception): |:? <[^<>]* at 0x[0-9a-f]+>")
 # Characters of what a message says is wrong.
 _MOST_CHARACTERS = 600
+# Characters of a name of an encoding that are looked at.
+_MOST_OF_NAME = 60
+_RECOGNISE = "leave --file-encoding (file_encoding= in Python) out"
 _EXPORT_AGAIN = "export the model again, and keep its files together"
 _FORMULA_START = ("=", "+", "-", "@", "\t", "\r")
 
@@ -173,19 +186,73 @@ def _in_few_characters(text: str) -> str:
 # Bytes -> text
 
 
-def decode(data: bytes) -> str:
+def find_encoding(name: str) -> str:
+    """What Python calls the text encoding of a name.
+
+    Parameters
+    ----------
+    name
+        Of a codec of Python, in any of its spellings.
+
+    Raises
+    ------
+    TableError
+        If Python has no such encoding of files.
+
+    Examples
+    --------
+    >>> find_encoding("Windows-1251"), find_encoding("latin1")
+    ('cp1251', 'iso8859-1')
+    """
+    found = _codec_name(name)
+    if found is not None:
+        return found
+
+    spelling = re.sub("[^a-z0-9]+", "_", name[:_MOST_OF_NAME].lower())
+    known = sorted({*aliases, *aliases.values()})
+    near = (_codec_name(other) for other in difflib.get_close_matches(spelling, known, 6))
+    suggestions = [repr(other) for other in dict.fromkeys(near) if other is not None]
+    hint = f" Did you mean {' or '.join(suggestions[:3])}?" if suggestions else ""
+    raise TableError(
+        f"file encoding {name[:_MOST_OF_NAME]!r}: Python has no text encoding of that name.{hint}",
+        expected="the name of one, such as utf-8, cp1252, cp1250, cp1251, gb18030 or shift_jis",
+        remedy="correct the name, or leave it out to have the encoding recognised",
+    )
+
+
+def _codec_name(name: str) -> str | None:
+    """What Python calls an encoding of files; None if it is none."""
+    try:
+        # Refuses what makes bytes of bytes, such as base64.
+        "a".encode(name)
+        found = codecs.lookup(name).name
+    # A UnicodeError is a name that is no text, and a ValueError one with a NUL.
+    except (LookupError, ValueError):
+        return None
+    return None if found in _OF_NO_FILES else found
+
+
+def decode(data: bytes, encoding: str | None = None) -> str:
     """The text of a CSV file.
 
     Parameters
     ----------
     data
-        The whole file: UTF-16 or UTF-32 with a byte order mark, UTF-8, or else Windows-1252.
+        The whole file.
+    encoding
+        As `find_encoding` names it. None: recognised. It is UTF-16 or UTF-32 with a byte order
+        mark, UTF-8, or else Windows-1252.
 
     Raises
     ------
     TableError
-        If the file is an archive, a workbook, or otherwise no text.
+        If the file is an archive, a workbook, or otherwise no text, or is not in that encoding.
     """
+    return _decoded(data, encoding)[0]
+
+
+def _decoded(data: bytes, encoding: str | None) -> tuple[str, str]:
+    """The text of a CSV file, and the encoding that it was read in."""
     for magic, kind in _MAGIC.items():
         if data.startswith(magic):
             raise TableError(
@@ -194,13 +261,17 @@ def decode(data: bytes) -> str:
                 remedy="unpack it, or save its table as CSV, first",
             )
 
-    text = _decode_by_first_fit(data)
+    if encoding is None:
+        text, encoding = _decode_by_first_fit(data)
+    else:
+        text = _decode_as(data, encoding)
     if "\0" in text:
         line = text.count("\n", 0, text.index("\0")) + 1
         raise TableError(
             f"line {line} has a NUL byte: the file is binary, damaged or UTF-16.",
             expected="CSV text",
-            remedy="save the table as CSV in UTF-8",
+            remedy="save the table as CSV in UTF-8, or name its encoding: --file-encoding "
+            "utf-16-le (file_encoding= in Python)",
         )
 
     _check_is_no_other_text(text[:_HEAD].lstrip("\ufeff \t\r\n"))
@@ -208,13 +279,62 @@ def decode(data: bytes) -> str:
     controls = sum(c < " " and c not in _CONTROLS_IN_TEXT for c in head)
     if controls > _BINARY_SHARE * len(head):
         raise _not_text()
+    return text, encoding
+
+
+def _decode_as(data: bytes, encoding: str) -> str:
+    """The text of a file in an encoding that was named."""
+    is_utf8 = encoding in ("utf-8", "utf-8-sig")
+    if data.startswith(_BYTE_ORDER_MARK) and not is_utf8:
+        raise TableError(
+            f"the file begins with the byte order mark of UTF-8, and was to be read as {encoding}.",
+            expected=f"a file in {encoding}",
+            remedy=_RECOGNISE,
+        )
+    try:
+        text = data.decode(encoding)
+    except UnicodeDecodeError as error:
+        raise _not_encoded_so(data, encoding, error) from None
+
+    half = _HALVES.search(text)
+    if half is not None:
+        line = text.count("\n", 0, half.start()) + 1
+        raise TableError(
+            f"line {line}: half a character stands there, which no text in {encoding} has.",
+            expected=f"a file in {encoding}",
+            remedy="save the table as CSV in UTF-8",
+        )
     return text
 
 
-def _decode_by_first_fit(data: bytes) -> str:
+def _not_encoded_so(data: bytes, encoding: str, error: UnicodeDecodeError) -> TableError:
+    """The error of a byte that an encoding has no character for."""
+    # Some codecs count from behind a mark at the beginning.
+    number = error.start + len(data) - len(error.object)
+    before = error.object[: error.start].decode(encoding, "replace")
+    line = before.rpartition("\n")[2]
+    try:
+        data.decode("utf-8-sig")
+        remedy = _RECOGNISE + ": the file is UTF-8"
+    except UnicodeDecodeError:
+        remedy = (
+            "name the encoding that the file was saved in (--file-encoding, file_encoding= in "
+            "Python), or save it as UTF-8"
+        )
+    return TableError(
+        f"line {before.count(chr(10)) + 1}, character {len(line) + 1}: the byte "
+        f"0x{data[number]:02x} (number {number + 1:,} of the file) is no text in {encoding}; it "
+        f"stands behind {line[-60:]!r}.",
+        expected=f"a file in {encoding}",
+        remedy=remedy,
+    )
+
+
+def _decode_by_first_fit(data: bytes) -> tuple[str, str]:
+    """The text of a file, and the encoding that is recognised."""
     for encoding in _possible_encodings(data):
         try:
-            return data.decode(encoding)
+            return data.decode(encoding), encoding
         except UnicodeDecodeError:
             if encoding == "utf-8-sig":
                 _check_not_mixed(data)
@@ -274,7 +394,10 @@ def _check_is_no_other_text(head: str) -> None:
 
 def _not_text() -> TableError:
     return TableError(
-        "the file is not text.", expected="CSV text", remedy="save the table as CSV in UTF-8"
+        "the file is not text.",
+        expected="CSV text",
+        remedy="save the table as CSV in UTF-8, or name its encoding: --file-encoding NAME, such "
+        "as cp1250 or shift_jis (file_encoding= in Python)",
     )
 
 
@@ -292,6 +415,11 @@ class TextTable(dict[str, Sequence[str]]):
         What stands between cells.
     left_out
         What of the file is no part of the table, in sentences.
+
+    Attributes
+    ----------
+    encoding
+        What the file was read in; empty where it was no file.
     """
 
     def __init__(
@@ -300,6 +428,7 @@ class TextTable(dict[str, Sequence[str]]):
         super().__init__(columns)
         self.separator = separator
         self.left_out = tuple(left_out)
+        self.encoding = ""
 
 
 class Layout(NamedTuple):
@@ -916,8 +1045,6 @@ PIECE_BYTES = 2 * 2**20
 _BEGINNING_BYTES = 4 * _HEAD
 _BEGINNING_LINES = 1_100
 
-_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-
 
 class UnusualFileError(Exception):
     """A file that only `parse_csv` reads rightly, which sees all of it. The text says why."""
@@ -1039,7 +1166,7 @@ class PieceReader:
     def __init__(self, piece_bytes: int = PIECE_BYTES) -> None:
         self._piece_bytes = piece_bytes
 
-    def read(self, file: BinaryIO) -> TextTable:
+    def read(self, file: BinaryIO | _AsUtf8) -> TextTable:
         """The columns of a file of UTF-8.
 
         Raises
@@ -1063,7 +1190,7 @@ class PieceReader:
         """
         return None
 
-    def _read(self, file: BinaryIO) -> TextTable:
+    def _read(self, file: BinaryIO | _AsUtf8) -> TextTable:
         blocks = _blocks_of_lines(file, self._piece_bytes)
         first = next(blocks, b"")
         if len(first) < self._piece_bytes // 2:
@@ -1169,7 +1296,7 @@ class PieceReader:
                 return
 
 
-def _blocks_of_lines(file: BinaryIO, size: int) -> Iterator[bytes]:
+def _blocks_of_lines(file: BinaryIO | _AsUtf8, size: int) -> Iterator[bytes]:
     """A file in blocks of whole lines, without blank lines at its end."""
     rest = b""
     while data := file.read(size):
@@ -1249,7 +1376,45 @@ def _examine_beginning(block: bytes, *, is_all: bool) -> tuple[Header, bytes]:
     return Header([name.strip() for name in names], layout, wrong), body
 
 
-def read_csv(file: BinaryIO, reader: PieceReader | None = None) -> TextTable:
+class _AsUtf8:
+    """A file in another encoding, of which UTF-8 is read.
+
+    Parameters
+    ----------
+    file
+        At its beginning.
+    encoding
+        As `find_encoding` names it.
+    """
+
+    def __init__(self, file: BinaryIO, encoding: str) -> None:
+        self._file = file
+        self._decoder = codecs.getincrementaldecoder(encoding)()
+        self._is_read = False
+
+    def read(self, size: int = -1) -> bytes:
+        """About as many characters as ``size``; nothing at the end of the file only.
+
+        Raises
+        ------
+        NotUtf8Error
+            For what is no text in that encoding.
+        """
+        text = ""
+        try:
+            while not text and not self._is_read:
+                data = self._file.read(size)
+                self._is_read = not data
+                text = self._decoder.decode(data, self._is_read)
+            return text.encode()
+        # `decode` says it, or reads what pieces do not show: that an encoding has no mark.
+        except UnicodeError as error:
+            raise NotUtf8Error(str(error)) from None
+
+
+def read_csv(
+    file: BinaryIO, reader: PieceReader | None = None, encoding: str | None = None
+) -> TextTable:
     """Columns of a CSV file, piece by piece if it is large, else as a whole.
 
     Parameters
@@ -1258,6 +1423,8 @@ def read_csv(file: BinaryIO, reader: PieceReader | None = None) -> TextTable:
         At its beginning.
     reader
         Of the pieces.
+    encoding
+        As `decode` takes it.
 
     Raises
     ------
@@ -1265,19 +1432,30 @@ def read_csv(file: BinaryIO, reader: PieceReader | None = None) -> TextTable:
         As `decode` and `parse_csv`.
     """
     reader = reader or PieceReader()
+    is_utf8 = encoding in (None, "utf-8", "utf-8-sig")
+    begins_with_mark = file.read(len(_BYTE_ORDER_MARK)) == _BYTE_ORDER_MARK
+    file.seek(0)
     try:
-        return reader.read(file)
-    except NotUtf8Error:
+        if begins_with_mark and not is_utf8:
+            raise NotUtf8Error("its mark contradicts its encoding")
+        source = file if is_utf8 or encoding is None else _AsUtf8(file, encoding)
+        table = reader.read(source)
+        encoding = encoding or "utf-8"
+    except UnusualFileError as unusual:
         file.seek(0)
-        text = decode(file.read())
-    except UnusualFileError:
-        file.seek(0)
-        return parse_csv(decode(file.read()))
+        text, encoding = _decoded(file.read(), encoding)
+        in_pieces = reader if isinstance(unusual, NotUtf8Error) else None
+        table = _table_of_text(text, in_pieces)
+    table.encoding = encoding
+    return table
 
-    try:
-        return reader.read(io.BytesIO(text.encode()))
-    except UnusualFileError:
-        return parse_csv(text)
+
+def _table_of_text(text: str, reader: PieceReader | None) -> TextTable:
+    """The columns of a text, in pieces if that can be; None: it cannot."""
+    if reader is not None:
+        with suppress(UnusualFileError):
+            return reader.read(io.BytesIO(text.encode()))
+    return parse_csv(text)
 
 
 def distinct_cells(cells: Cells) -> tuple[list[Any], NDArray[np.int64]]:
@@ -3549,8 +3727,11 @@ def _predict_file(options: argparse.Namespace) -> tuple[Prediction, dict[str, Ce
         raise TableError(
             "--out is the table itself.", expected="another file", remedy="choose another name"
         )
+    encoding = None
+    if options.file_encoding is not None:
+        encoding = find_encoding(options.file_encoding)
     with table.open("rb") as file:
-        columns = read_csv(file)
+        columns = read_csv(file, encoding=encoding)
     kept = kept_columns(columns, options.keep)
     return predict(model, columns, strict=options.strict, each=options.spread), kept
 
@@ -3577,6 +3758,11 @@ def _parser() -> argparse.ArgumentParser:
         help="columns of the table to write beside the predictions, or all",
     )
     parser.add_argument("--strict", action="store_true", help="refuse what training has never seen")
+    parser.add_argument(
+        "--file-encoding",
+        metavar="NAME",
+        help="the table's text encoding, such as cp1251; default: recognised",
+    )
     parser.add_argument(
         "--model",
         type=Path,
