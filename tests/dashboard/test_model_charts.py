@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -93,7 +94,12 @@ def test_ranges_are_as_wide_as_they_are() -> None:
     champion = champion_of_table(customers().dropna(), "paid", drop="left", networks=1)
     (own,) = diagnostics(champion).targets
     rows = ranges_chart(own)["layer"][0]["data"]["values"]
-    assert [row["to"] for row in rows] == own.ranges["to"].tolist()
+    assert [row["right"] for row in rows] == own.ranges["to"].tolist()
+
+    # A range of one value can be seen, too.
+    single = own.ranges.iloc[:1].assign(**{"from": 3.0, "to": 3.0})
+    (row,) = ranges_chart(replace(own, ranges=single))["layer"][0]["data"]["values"]
+    assert row["left"] < row["from"] == row["to"] < row["right"]
 
 
 def test_a_line_is_the_weight_between_its_nodes() -> None:

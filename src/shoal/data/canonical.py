@@ -144,6 +144,8 @@ class CanonicalTable:
     ----------
     left_out
         What of its file is no part of the table, in sentences.
+    file_encoding
+        In what its CSV file was read; empty where there was none.
 
     Examples
     --------
@@ -158,6 +160,7 @@ class CanonicalTable:
     _frame: pd.DataFrame
     _written: Mapping[str, Written] = field(default_factory=dict)
     left_out: tuple[str, ...] = ()
+    file_encoding: str = ""
 
     @classmethod
     def from_frame(cls, name: str, frame: pd.DataFrame | FrameInParts) -> CanonicalTable:
@@ -218,7 +221,8 @@ class CanonicalTable:
             By name, as `read_csv` gives them, of equal length. An empty cell is missing.
         """
         table = cls._read(columns, NumberReader(columns))
-        return replace(table, left_out=getattr(columns, "left_out", ()))
+        left_out = getattr(columns, "left_out", ())
+        return replace(table, left_out=left_out, file_encoding=getattr(columns, "encoding", ""))
 
     @classmethod
     def _read(
@@ -316,7 +320,7 @@ class CanonicalTable:
         Its rows are numbered anew, from 0.
         """
         rows = self._frame.iloc[::step].reset_index(drop=True)
-        return CanonicalTable(rows, self._written, self.left_out)
+        return CanonicalTable(rows, self._written, self.left_out, self.file_encoding)
 
 
 def as_canonical(name: str, table: CanonicalTable | pd.DataFrame) -> CanonicalTable:

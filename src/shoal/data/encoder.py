@@ -63,6 +63,10 @@ class NumericColumn:
         logarithm.
     notation
         How the column was written in training; None: plainly.
+    extent
+        The smallest and the largest training value; None: there is none.
+    whole
+        Whether all training values are whole numbers.
     kind
         "numeric", the tag in JSON.
     """
@@ -74,6 +78,8 @@ class NumericColumn:
     missing_indicator: bool = False
     log_floor: float | None = None
     notation: Notation | None = None
+    extent: tuple[float, float] | None = None
+    whole: bool = False
     kind: Literal["numeric"] = "numeric"
 
     @property
@@ -324,7 +330,8 @@ class Encoder:
 def _to_json(described: Column | Target) -> dict[str, Any]:
     values = asdict(described)
     # Not there where there is nothing to say, so that older readers know all that is there.
-    for key, nothing in (("notation", None), ("truth", False)):
+    unsaid = (("notation", None), ("truth", False), ("extent", None), ("whole", False))
+    for key, nothing in unsaid:
         if key in values and values[key] == nothing:
             del values[key]
 
@@ -486,7 +493,17 @@ def _fit_numeric(
         mean, scale = mean_and_scale(log(known))
 
     any_missing = len(known) < len(train_values)
-    return NumericColumn(column, fill, mean, scale, any_missing, floor)
+    all_whole = len(known) > 0 and bool((known == np.floor(known)).all())
+    return NumericColumn(
+        column, fill, mean, scale, any_missing, floor, extent=extent_of(known), whole=all_whole
+    )
+
+
+def extent_of(values: NDArray[np.float64]) -> tuple[float, float] | None:
+    """The smallest and the largest of values (n,); None of none."""
+    if not len(values):
+        return None
+    return float(values.min()), float(values.max())
 
 
 def fit_dates(name: str, series: pd.Series, train: NDArray[np.int64]) -> DateColumn:
@@ -511,6 +528,7 @@ def fit_dates(name: str, series: pd.Series, train: NDArray[np.int64]) -> DateCol
         mean=mean,
         scale=scale,
         missing_indicator=len(known) < len(train_values),
+        extent=extent_of(known),
     )
 
 

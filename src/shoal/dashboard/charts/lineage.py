@@ -86,6 +86,8 @@ def change_text(change: Change) -> str:
 def birth_text(relative: Relative) -> str:
     """How a genome came about, in words."""
     birth = relative.birth
+    if birth.origin == "given":
+        return "given by you"
     if birth.origin == "named":
         return f"from the swarm {birth.named}"
     if birth.origin == "uniform":
