@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from shoal.data.dates import DateColumn, cycles_of, dates_as_days, holds_dates, is_like_a_date
 from shoal.errors import DataError
-from shoal.inference.standalone import Notation, log, to_number, truth_of
+from shoal.inference.standalone import Notation, are_truths, log, to_number, truth_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -577,8 +577,9 @@ def _fit_categorical(name: str, series: pd.Series, train: NDArray[np.int64]) -> 
 
     # In all rows, so that no row that was another level becomes one of these.
     everywhere = {text for text in texts if isinstance(text, str)}
-    truths = {truth_of(text) for text in everywhere} - {None}
-    return CategoricalColumn(column, tuple(levels), truth=len(truths) == len(everywhere) > 0)
+    # Of "yes" and "Y" nobody knows which one TRUE would be.
+    are_different = len({truth_of(text) for text in everywhere}) == len(everywhere)
+    return CategoricalColumn(column, tuple(levels), truth=are_different and are_truths(everywhere))
 
 
 def finite_numbers(name: str, series: pd.Series) -> NDArray[np.float64]:

@@ -26,9 +26,10 @@ import math
 import os
 import re
 import sys
+import unicodedata
 import zipfile
 from collections import Counter
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from encodings.aliases import aliases
@@ -1563,6 +1564,25 @@ def _number_to_level(number: float) -> str | None:
     return repr(number)
 
 
+# What nobody sees in a text: spaces and joiners of no width, marks of direction, soft hyphens.
+_UNSEEN_LETTERS = dict.fromkeys(
+    map(ord, "\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\u202a\u202b\u202c\ufeff")
+)
+
+
+def look_of(text: str) -> str:
+    """What people see of a text: letters that are composed in two ways, and spaces, look alike.
+
+    Examples
+    --------
+    >>> look_of("New\\u00a0 York") == look_of("New York"), look_of("o\\u0308") == look_of("\\u00f6")
+    (True, True)
+    """
+    if not text.isascii():
+        text = unicodedata.normalize("NFC", text.translate(_UNSEEN_LETTERS))
+    return " ".join(text.split())
+
+
 # A date, a time of day or both, or a duration as pandas writes one.
 MOMENT = re.compile(
     r"(?:(?P<first>\d{1,4})(?P<mark>[-/.])(?P<second>\d{1,2})(?P=mark)(?P<third>\d{1,4})"
@@ -2203,11 +2223,13 @@ def _plain_numbers(cells: Cells) -> NDArray[np.float64] | None:
 
 # Columns -> network inputs
 
-# Truth values, in lower case.
-TRUTH = {
-    **dict.fromkeys(("true", "t", "yes", "y", "1", "on", "wahr", "ja", "vrai", "oui"), True),
-    **dict.fromkeys(("false", "f", "no", "n", "0", "off", "falsch", "nein", "faux", "non"), False),
-}
+# Truth values, in lower case, in pairs.
+_TRUTHS = ("true", "t", "yes", "y", "1", "on", "wahr", "ja", "vrai", "oui")
+_FALSEHOODS = ("false", "f", "no", "n", "0", "off", "falsch", "nein", "faux", "non")
+TRUTH = {**dict.fromkeys(_TRUTHS, True), **dict.fromkeys(_FALSEHOODS, False)}
+_PAIRS_OF_TRUTH = tuple(zip(_TRUTHS, _FALSEHOODS, strict=True))
+# These mean nothing else: NO may be Norway, and T a tumour.
+_SURE_TRUTH = frozenset(("true", "false", "wahr", "falsch", "vrai", "faux"))
 
 
 class Unseen(NamedTuple):
@@ -2398,7 +2420,15 @@ def encode(columns: Mapping[str, Cells], encoder: Mapping[str, Any]) -> NDArray[
 class Inputs:
     """The network inputs of a table, each column as small as can be until its inputs are needed.
 
-    Parameters and errors are those of `encode`; the constructor raises all of them.
+    Errors are those of `encode`; the constructor raises all of them.
+
+    Parameters
+    ----------
+    columns, encoder
+        As of `encode`.
+    by_look
+        Whether a category that looks like one of training is that one (`look_of`). Tables that
+        older runs recorded tell them apart.
 
     Attributes
     ----------
@@ -2408,7 +2438,13 @@ class Inputs:
         By column: the cells with a value that training has never seen.
     """
 
-    def __init__(self, columns: Mapping[str, Cells], encoder: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        columns: Mapping[str, Cells],
+        encoder: Mapping[str, Any],
+        *,
+        by_look: bool = False,
+    ) -> None:
         self.rows = _common_length(columns, encoder)
         self.unseen: dict[str, Unseen] = {}
         self._width = width(encoder)
@@ -2424,7 +2460,7 @@ class Inputs:
             cells = columns[name]
             unseen: Unseen | None = None
             if column["kind"] == "categorical":
-                values: NDArray[Any] = _known_levels(column, cells)
+                values: NDArray[Any] = _known_levels(column, cells, by_look=by_look)
                 unseen = _unseen_levels(cells, values)
             elif column["kind"] == "date":
                 values = read_days(name, cells, column["reads"], column["day_first"])
@@ -2483,16 +2519,25 @@ def _common_length(columns: Mapping[str, Cells], encoder: Mapping[str, Any]) -> 
     return lengths.pop()
 
 
-def _known_levels(column: Mapping[str, Any], cells: Cells) -> NDArray[np.int32]:
+def _known_levels(column: Mapping[str, Any], cells: Cells, *, by_look: bool) -> NDArray[np.int32]:
     """The index (rows,) of the level of each cell of a categorical column; -1 for unseen ones.
 
     A cell is the level of its text. Where training has none such, it is the level that is the same
-    number, and in a column of truth values the one that is equally true.
+    number, and in a column of truth values the one that is equally true. If ``by_look``, it may be
+    the one that looks alike, too.
     """
     position = {level: index for index, level in enumerate(column["levels"])}
     by_truth = {}
     if column.get("truth"):
         by_truth = {truth_of(level): index for level, index in position.items() if level}
+    looks: dict[str, int] = {}
+    if by_look:
+        of_levels = Counter(look_of(level) for level in position if level)
+        looks = {
+            look_of(level): index
+            for level, index in position.items()
+            if level and of_levels[look_of(level)] == 1
+        }
 
     texts, which = distinct_cells(cells)
     levels = np.full(len(texts), -1, dtype=np.int32)
@@ -2505,6 +2550,8 @@ def _known_levels(column: Mapping[str, Any], cells: Cells) -> NDArray[np.int32]:
                 index = position.get(_number_to_level(number))
         if index is None and by_truth:
             index = by_truth.get(truth_of(level))
+        if index is None and looks and level is not None:
+            index = looks.get(look_of(level))
         if index is not None:
             levels[place] = index
     return levels[which]
@@ -2521,6 +2568,21 @@ def truth_of(text: str | None) -> bool | None:
     return TRUTH.get((text or "").strip().lower())
 
 
+def are_truths(texts: Iterable[str]) -> bool:
+    """Whether different texts are truth values, among them a pair or one that means nothing else.
+
+    Examples
+    --------
+    >>> are_truths(["yes", "no"]), are_truths(["TRUE"]), are_truths(["T", "N"])
+    (True, True, False)
+    """
+    words = {text.strip().lower() for text in texts}
+    if not words or not words <= TRUTH.keys():
+        return False
+    has_pair = any(words.issuperset(pair) for pair in _PAIRS_OF_TRUTH)
+    return has_pair or words <= _SURE_TRUTH
+
+
 def count_unseen(columns: Mapping[str, Cells], encoder: Mapping[str, Any]) -> dict[str, Unseen]:
     """What training has never seen, in each column that has such cells.
 
@@ -2532,7 +2594,7 @@ def count_unseen(columns: Mapping[str, Cells], encoder: Mapping[str, Any]) -> di
     >>> count_unseen({"kind": ["house", "tent", "tent"]}, {"columns": [kind]})
     {'kind': Unseen(cells=2, first_row=3, levels=('tent',), known='')}
     """
-    return Inputs(columns, encoder).unseen
+    return Inputs(columns, encoder, by_look=True).unseen
 
 
 def _unseen_levels(cells: Cells, known: NDArray[np.int32]) -> Unseen | None:
@@ -3321,7 +3383,7 @@ def predict(
         model = load_model(model)
     encoder = model.description["encoder"]
     try:
-        inputs = Inputs(columns, encoder)
+        inputs = Inputs(columns, encoder, by_look=True)
     except MemoryError:
         raise _too_little_memory() from None
     if strict:
