@@ -33,6 +33,7 @@ from shoal.cli.options import (
     EngineOption,
     EvaluationsOption,
     ExecutorOption,
+    FileEncodingOption,
     FirstGenomesOption,
     FoldsOption,
     GenerationsOption,
@@ -147,6 +148,7 @@ def run(
     folds: FoldsOption = None,
     log_columns: LogColumnsOption = None,
     encoding: EncodingOption = None,
+    file_encoding: FileEncodingOption = None,
     role: RoleOption = None,
     # A simulation
     demo_simulation: DemoSimulationOption = False,
@@ -248,6 +250,7 @@ def check(
     folds: Annotated[int | None, typer.Option(help=field_help.FOLDS)] = None,
     drop: DropOption = None,
     order: OrderOption = None,
+    file_encoding: FileEncodingOption = None,
     role: RoleOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -267,7 +270,7 @@ def check(
 
     roles = parse_roles(role or ())
     with Waiting("Looking at the table", quiet=as_json):
-        name, source, targets = table_and_target(data, target)
+        name, source, targets = table_and_target(data, target, file_encoding)
         facts = column_facts(source)
         diagnosis = check_table(
             name,
@@ -280,6 +283,7 @@ def check(
             folds=folds,
             drop=drop or (),
             order=order,
+            file_encoding=file_encoding,
             **roles,
         )
 

@@ -132,6 +132,14 @@ DropOption = Annotated[
 OrderOption = Annotated[
     str | None, typer.Option(metavar="COL", help=field_help.ORDER, rich_help_panel=_DATA)
 ]
+FileEncodingOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help=f"{field_help.FILE_ENCODING}, such as cp1251; default: recognised",
+        rich_help_panel=_DATA,
+    ),
+]
 SameOption = Annotated[
     str | None,
     typer.Option(

@@ -30,6 +30,7 @@ _DATA_OPTIONS = (
     "weight",
     "drop",
     "order",
+    "file_encoding",
     "test_fraction",
     "validation_fraction",
 )

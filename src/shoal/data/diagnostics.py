@@ -25,13 +25,17 @@ from shoal.data.dates import DateColumn
 from shoal.data.encoder import FLOAT32_MAX, NumericColumn, fit_column, skewness
 from shoal.data.encoding_findings import misread_texts
 from shoal.data.feature_findings import (
+    alike_categories,
     answers_in_disguise,
+    classes_without_value,
+    codes,
     copies_of_rows,
     is_identifier,
     left_out,
     marks_of_missing,
     missing_cells,
     notations,
+    subtotals,
     text_columns,
     useless_columns,
 )
@@ -96,6 +100,8 @@ def check(
     ------
     DataError
         If the table cannot be read at all, or no target is known.
+    SettingsError
+        If its ``file_encoding`` is none.
 
     Examples
     --------
@@ -104,7 +110,7 @@ def check(
     >>> check(flowers, "kind").bad
     False
     """
-    name, table, known = table_and_target(data, target)
+    name, table, known = table_and_target(data, target, options.get("file_encoding"))
     return check_table(name, table, known, preset, **options)
 
 
@@ -193,10 +199,14 @@ def _all_findings(examination: Examination) -> Iterator[Finding]:
     yield from left_out(examination)
     yield from misread_texts(examination)
     yield from notations(examination)
+    yield from codes(examination)
+    yield from subtotals(examination)
     yield from marks_of_missing(examination)
     yield from missing_cells(examination)
     yield from useless_columns(examination)
     yield from text_columns(examination)
+    yield from alike_categories(examination)
+    yield from classes_without_value(examination)
     yield from answers_in_disguise(examination)
     yield from copies_of_rows(examination)
     yield from series_in_time(examination)

@@ -67,6 +67,7 @@ def load_dataset(
     encoding: Encoding = "values",
     drop: str | Sequence[str] = (),
     order: str | None = None,
+    file_encoding: str | None = None,
 ) -> Dataset:
     """Read a table and prepare it for training: split it, encode its columns, scale its target.
 
@@ -124,6 +125,9 @@ def load_dataset(
         trains on. Rows with equal values stay in one part. Of the column itself only what comes
         again is a feature, such as the day of the week of a date. Modern only. None: rows are
         shared out at random.
+    file_encoding
+        The text encoding of a CSV file, by a name that Python knows, such as "cp1251". None: it is
+        recognised, as UTF-8, UTF-16 or UTF-32 with a byte order mark, or else Windows-1252.
 
     Returns
     -------
@@ -162,17 +166,20 @@ def load_dataset(
         "encoding": encoding,
         "drop": drop,
         "order": order,
+        "file_encoding": file_encoding,
     }
     # Only where it was named: its absence asks for folds.
     if validation_fraction is not None:
         options["validation_fraction"] = validation_fraction
 
-    name, table, target = table_and_target(data, target)
+    name, table, target = table_and_target(data, target, file_encoding)
     return prepare_new(name, table, target, preset, **options)
 
 
 def table_and_target(
-    data: str | os.PathLike[str] | Table, target: str | Sequence[str] | None = None
+    data: str | os.PathLike[str] | Table,
+    target: str | Sequence[str] | None = None,
+    file_encoding: str | None = None,
 ) -> tuple[str, CanonicalTable, str | Sequence[str]]:
     """Read a table, and find its target if it is a bundled one.
 
@@ -180,7 +187,7 @@ def table_and_target(
 
     Parameters
     ----------
-    data, target
+    data, target, file_encoding
         As in `load_dataset`.
 
     Returns
@@ -193,8 +200,10 @@ def table_and_target(
     ------
     DataError
         If the table cannot be read, or no target is known.
+    SettingsError
+        As `read_table`.
     """
-    name, table = read_table(data)
+    name, table = read_table(data, file_encoding)
     if target is None and isinstance(data, str):
         target = BUNDLED.get(data)
 

@@ -73,7 +73,7 @@ SECTIONS = (
                 "generation",
                 "One round of the genetic search: its genomes are trained, and the best become "
                 "parents of the next round.",
-                ("Current generation", "Born in"),
+                ("Born in",),
             ),
             Entry(
                 "repeat",
@@ -418,7 +418,7 @@ def explanation(label: str) -> Entry | None:
     Parameters
     ----------
     label
-        The label of a figure, or the head of a column, such as "Current generation" or
+        The label of a figure, or the head of a column, such as "Best accuracy" or
         "Confirmed, %". Capitals, a plural and a unit at its end do not matter.
 
     Notes

@@ -21,6 +21,7 @@ from shoal.replay.process import child_environment, load_problem
 from shoal.store import RunView
 from shoal.system.child import Entry, Parent, answer, prints_dropped
 from shoal.system.process import lower_priority
+from shoal.tuning.baselines import load_simple_methods
 
 # A linear model of a huge table may take for ever; then there is no line.
 LIMIT_SECONDS = 300.0
@@ -93,6 +94,9 @@ def main(parent: Parent, arguments: Sequence[str]) -> int:
     try:
         with prints_dropped():
             problem = as_table(load_problem(request["run"]), "A simple method")
+            load_simple_methods()
+            # Only now: until here it is quick, and somebody waits. The import of scikit-learn alone
+            # takes more than the fits of a usual table, and ten times as long beside a search.
             lower_priority(NICENESS)
             for line in simple_methods(problem):
                 answer(**line.to_dict())

@@ -68,6 +68,13 @@ def new_rows_card(run_id: int, model: Model, most_megabytes: int) -> None:
             return
 
         st.caption(f"A table with the columns {_names(model)}. Others may stay in it.")
+        encoding = st.text_input(
+            "File encoding",
+            key=f"use-encoding-{run_id}",
+            placeholder="recognised",
+            help="Of the file that is uploaded next, such as cp1250 or cp1251; it may be another "
+            "one than that of the training table",
+        )
         # The field is emptied once its file is read: what was read belongs to this session.
         key = f"use-file-{run_id}"
         count = st.session_state.setdefault(f"{key}-count", 0)
@@ -76,7 +83,8 @@ def new_rows_card(run_id: int, model: Model, most_megabytes: int) -> None:
         )
         if file is not None:
             with st.spinner("Reading and predicting the rows …"):
-                st.session_state[key] = _read(model, file.name, file.getvalue())
+                named = encoding.strip() or None
+                st.session_state[key] = _read(model, file.name, file.getvalue(), named)
             st.session_state[f"{key}-count"] = count + 1
             st.rerun()
 
@@ -94,10 +102,12 @@ def _names(model: Model) -> str:
     return shown
 
 
-def _read(model: Model, name: str, content: bytes) -> _Predicted | ShoalError:
+def _read(
+    model: Model, name: str, content: bytes, file_encoding: str | None
+) -> _Predicted | ShoalError:
     """The predictions of an uploaded file, or why there are none."""
     try:
-        columns = cells_from_upload(name, content)
+        columns = cells_from_upload(name, content, file_encoding)
         rows = len(next(iter(columns.values()), ()))
         outputs = rows * model.networks * max(1, len(model.classes), len(model.targets))
         prediction = model.predict_cells(columns, each=outputs <= _MOST_OUTPUTS)

@@ -112,7 +112,8 @@ def _download(
 def _filtered(table: EvaluationTable) -> pd.DataFrame:
     """The evaluations that the visitor's filters keep; those of genes come after."""
     frame = table.frame
-    last = max(int(frame["generation"].max()), 1)
+    # A slider needs two ends that differ.
+    first, last = int(frame["generation"].min()), max(int(frame["generation"].max()), 2)
     with st.container(key="filters"):
         columns = st.columns([1.9, 1, 1.5, 1.4, 1.4], gap="small")
         phase_column, status_column, generation_column, score_column, genome_column = columns
@@ -127,8 +128,8 @@ def _filtered(table: EvaluationTable) -> pd.DataFrame:
         status = status_column.selectbox(
             "Status", ["any", "ok", "failed"], key="status", bind="query-params"
         )
-        first, final = generation_column.slider(
-            "Generations", 0, last, (0, last), key="generations", bind="query-params"
+        low, high = generation_column.slider(
+            "Generations", first, last, (first, last), key="generations", bind="query-params"
         )
         limit = score_column.number_input(
             _limit_label(table.metric),
@@ -146,7 +147,7 @@ def _filtered(table: EvaluationTable) -> pd.DataFrame:
             bind="query-params",
         )
 
-    keep = frame["generation"].between(first, final)
+    keep = frame["generation"].between(low, high)
     if phase != _EVERY:
         keep &= is_confirmation(frame["repeat"]) == (phase == _CONFIRMING)
     if status != "any":
