@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +16,7 @@ from shoal.api import SearchResult
 from shoal.store import RunView
 from shoal.trackers.base import (
     Tracker,
+    about,
     exported,
     final_metrics,
     genome_of,
@@ -24,6 +28,9 @@ from shoal.trackers.base import (
 _TAG = "shoal.run"
 # Texts of MLflow are no longer.
 _MOST = 6000
+# MLflow shows an experiment of this kind as trainings; without a kind, as one of language models.
+_KIND = {"mlflow.experimentKind": "custom_model_development"}
+_PROGRESS_BAR = "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"
 
 
 class MLflow(Tracker):
@@ -47,12 +54,16 @@ class MLflow(Tracker):
 
     def begin(self, run: RunView) -> int:
         """Make a run, or find the one of before by its tag."""
+        with _quiet():
+            return self._begin(run)
+
+    def _begin(self, run: RunView) -> int:
         from mlflow import MlflowClient
 
         self._client = MlflowClient(tracking_uri=self._uri)
         experiment = self._client.get_experiment_by_name(self._experiment)
         place = experiment and experiment.experiment_id
-        place = place or self._client.create_experiment(self._experiment)
+        place = place or self._client.create_experiment(self._experiment, tags=_KIND)
         tag = identity_of(run)
         found = self._client.search_runs([place], f"tags.`{_TAG}` = '{tag}'", max_results=1)
         if found:
@@ -62,8 +73,11 @@ class MLflow(Tracker):
             return max((metric.step for metric in history), default=0)
 
         tags = {_TAG: tag, "shoal.version": __version__}
+        tags |= {"mlflow.note.content": about(run), "mlflow.source.name": "shoal"}
         self._id = self._client.create_run(place, tags=tags, run_name=name_of(run)).info.run_id
         self._write_params(settings_of(run))
+        if run.is_table:
+            self._write_data(run)
         return 0
 
     def write_metrics(self, metrics: Mapping[str, float], step: int) -> None:
@@ -79,7 +93,7 @@ class MLflow(Tracker):
         states = {"finished": "FINISHED", "stopped": "FINISHED", "failed": "FAILED"}
         self._write_params(genome_of(result))
         self.write_metrics(final_metrics(result), result.run.generations)
-        with exported(result) as folder:
+        with _quiet(), exported(result) as folder:
             if folder is not None:
                 self._client.log_artifacts(self._id, str(folder), "export")
                 if (folder / "predict.py").exists():
@@ -92,13 +106,21 @@ class MLflow(Tracker):
         params = [Param(name, value[:_MOST]) for name, value in values.items()]
         self._client.log_batch(self._id, params=params)
 
+    def _write_data(self, run: RunView) -> None:
+        from mlflow.entities import Dataset, DatasetInput
+
+        # MLflow keeps no more of a digest.
+        digest = run.dataset_hash[:36]
+        data = Dataset(run.name, digest, source_type="shoal", source=f"run {run.id}")
+        self._client.log_inputs(self._id, datasets=[DatasetInput(data)])
+
     def _write_model(self, folder: Path) -> None:
         import mlflow
 
         before = mlflow.get_tracking_uri()
         mlflow.set_tracking_uri(self._client.tracking_uri)
         try:
-            # It warns of its own type hints when it is imported.
+            # Its own parts warn of each other, as the version may be.
             with warnings.catch_warnings(), mlflow.start_run(run_id=self._id):
                 warnings.simplefilter("ignore")
                 mlflow.pyfunc.log_model(
@@ -109,3 +131,24 @@ class MLflow(Tracker):
                 )
         finally:
             mlflow.set_tracking_uri(before)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without MLflow's log, warnings included, and its bars: a run has progress of its own."""
+    # It sets its level when it is imported.
+    import mlflow  # noqa: F401
+
+    logger = logging.getLogger("mlflow")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    bar = os.environ.get(_PROGRESS_BAR)
+    os.environ[_PROGRESS_BAR] = "false"
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+        if bar is None:
+            del os.environ[_PROGRESS_BAR]
+        else:
+            os.environ[_PROGRESS_BAR] = bar

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from mlflow.models import set_model
 from mlflow.pyfunc import PythonModel
@@ -29,12 +30,14 @@ class Networks(PythonModel):  # type: ignore[misc]
         spec.loader.exec_module(self._code)
         self._model = self._code.load_model(self._folder)
 
-    # Without type hints, of which MLflow would make checks of its own.
-    def predict(self, context, model_input, params=None):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    # Of other hints MLflow would make checks, and without them it warns.
+    def predict(
+        self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None
+    ) -> np.ndarray:
         """Predict rows: (rows,) amounts or names of classes, (rows, targets) of several targets."""
         frame = pd.DataFrame(model_input)
         columns = {str(name): _cells(frame[name]) for name in frame}
-        return self._code.predict(self._model, columns).values
+        return np.asarray(self._code.predict(self._model, columns).values)
 
 
 def _cells(column: Any) -> list[Any]:
