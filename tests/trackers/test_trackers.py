@@ -134,7 +134,7 @@ def test_mlflow_says_what_the_run_is(tracked: tuple[shoal.SearchResult, Path]) -
     assert not {"null", "{}", "[]"} & set(run.data.params.values())
 
 
-def test_mlflow_writes_no_lines_between_those_of_a_run(
+def test_no_library_writes_lines_between_those_of_a_run(
     tracked: tuple[shoal.SearchResult, Path],
 ) -> None:
     assert (tracked[1] / "errors.txt").read_text() == ""
