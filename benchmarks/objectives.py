@@ -23,6 +23,7 @@ import argparse
 import json
 import statistics
 import tempfile
+import textwrap
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -36,7 +37,7 @@ from scipy.optimize import minimize
 from sklearn.ensemble import HistGradientBoostingRegressor
 
 import shoal
-from markdown_tables import fit_tables
+from markdown_tables import COLUMNS, fit_tables
 from shoal.numerics.stats import ci95_half_width
 from shoal.objectives.lookup import get_built_in
 
@@ -64,19 +65,20 @@ RIVALS = {
 
 HEAD = """# Objectives of one's own: what swarms gain by optimising what counts
 
-Measured on 2026-11-28, version 0.1.0.
+This report is for those who consider an objective of their own for a table. On tables it is a
+convenience: do not expect it to beat a gradient with a threshold that is tuned afterwards.
 
-Written by `benchmarks/objectives.py --table`; the file says how everything is measured. On tables,
-an objective of one's own is a convenience. Do not expect it to beat a gradient with a threshold
-that is tuned afterwards.
+Measured on 2026-11-28, version 0.1.0. `benchmarks/objectives.py --table` writes this report, and
+the file says how everything is measured. Scores are means over splits, ± half of the 95 % interval.
 
-Means over splits, ± half of the 95 % interval. "swarm" is the champion of a search. "default
-swarm" has the literature's coefficients. Both learn the objective. Adam, L-BFGS, boosting and
-linear learn the log loss or the squared error, with the threshold that is best for the objective on
-rows that validate, where there are two classes. "made for it" is boosting that learns the quantile,
-and Cox's proportional hazards.
+- **swarm**: the champion of a search. It learns the objective.
+- **default swarm**: a swarm with the literature's coefficients. It learns the objective, too.
+- **Adam, L-BFGS, boosting, linear**: they learn the log loss or the squared error. Where there are
+  two classes, they get the threshold that is best for the objective on rows that validate.
+- **made for it**: boosting that learns the quantile, and Cox's proportional hazards
 """
-LEADS = """Above 0 the swarm is better. Splits share rows, so intervals are somewhat too narrow."""
+LEADS = """The score of the swarm less that of the other method. Above 0 the swarm is better. Splits
+share rows, so intervals are somewhat too narrow."""
 
 
 @dataclass(frozen=True)
@@ -268,9 +270,10 @@ def report(results: Sequence[dict[str, Any]]) -> str:
             cells.append(spread(values, "+") if values else "-")
         text.append(f"| {name} | " + " | ".join(cells) + " |")
 
-    text += ["", "## Where swarms lose", ""]
+    text += ["", "## Where swarms lose", "", "By more than the interval:", ""]
     for name, lines in by_case(results).items():
-        text.append(f"- {name}: {verdict(lines)}")
+        item = f"- {name}: {verdict(lines)}"
+        text += textwrap.wrap(item, COLUMNS, subsequent_indent="  ", break_on_hyphens=False)
     return "\n".join([*text, ""])
 
 
@@ -304,8 +307,8 @@ def verdict(lines: Sequence[dict[str, Any]]) -> str:
         if mean - half > 0:
             ahead.append(rival)
     return (
-        f"it loses to {', '.join(behind) or 'none of them'}; "
-        f"it beats {', '.join(ahead) or 'none of them'}."
+        f"the swarm loses to {', '.join(behind) or 'none of them'}, "
+        f"and beats {', '.join(ahead) or 'none of them'}."
     )
 
 
@@ -338,7 +341,7 @@ def main() -> int:
 
     results = read_results(options.out)
     if options.table:
-        print(fit_tables(report(results)))
+        print(fit_tables(report(results)), end="")
         return 0
     names = options.only or list(CASES)
     if unknown := [name for name in names if name not in CASES]:

@@ -520,11 +520,11 @@ class Entry:
 ENTRIES = {
     "shoal": Entry("Shoal", ("shoal",), "CPU engine", shoal),
     "shoal-rows": Entry(
-        "Shoal", ("shoal",), "CPU engine, every row evaluated", partial(shoal, abandon=False)
+        "Shoal, every row", ("shoal",), "CPU engine", partial(shoal, abandon=False)
     ),
-    "evosax": Entry("evosax", ("evosax", "jax"), "PSO; one jitted loop, tuned", evosax),
+    "evosax": Entry("evosax, tuned", ("evosax", "jax"), "PSO; one jitted loop", evosax),
     "evosax-vmap": Entry(
-        "evosax",
+        "evosax, usual",
         ("evosax", "jax"),
         "PSO; vmap over particles and rows",
         partial(evosax, usual=True),
@@ -697,8 +697,12 @@ class Figure:
     ratio: float | None
 
     def __str__(self) -> str:
-        times = f"{self.median:.3f} ({self.low:.3f}–{self.high:.3f})"
-        return times if self.ratio is None else f"{times} **{self.ratio:.2f} ×**"
+        return f"{self.median:.3f} ({self.low:.3f}–{self.high:.3f})"
+
+    @property
+    def times_shoal(self) -> str:
+        """How many times Shoal's time it is."""
+        return "–" if self.ratio is None else f"{self.ratio:.2f} ×"
 
 
 @dataclass(frozen=True)
@@ -710,11 +714,18 @@ class Row:
     form: str
     figures: dict[str, Figure]
 
-    def __str__(self) -> str:
+    @property
+    def ratios(self) -> str:
+        """The row of the table of ratios."""
+        measured = (self.figures.get(name) for name in FIGURES)
+        ratios = ("–" if figure is None else figure.times_shoal for figure in measured)
+        return f"| {self.name} | {self.form} | {' | '.join(ratios)} |"
+
+    @property
+    def milliseconds(self) -> str:
+        """The row of the table of times."""
         figures = (str(self.figures.get(name, "–")) for name in FIGURES)
-        return " | ".join(
-            ["", self.name, self.version or "not installed", self.form, *figures, ""]
-        ).strip()
+        return f"| {self.name} | {' | '.join(figures)} |"
 
 
 def installed(packages: Iterable[str]) -> str | None:
@@ -769,15 +780,28 @@ def main() -> None:
     rows = [make_row(key, times) for key in keys]
     machine = f"{cores} cores, {processor()}"
     network = "-".join(map(str, LAYERS))
-    text = f"""Network {network} ({WEIGHTS} weights), {ROWS} rows, {PARTICLES} particles,
-on {machine}.
-Milliseconds an iteration of one swarm: median of {options.rounds} rounds (lowest–highest),
-and **how many times Shoal's**.
-
-| contender | version | form | {" | ".join(FIGURES)} |
-|---|---|---|---|---|---|
-{chr(10).join(map(str, rows))}
-"""
+    versions = {row.name.split(",")[0]: row.version or "not installed" for row in rows}
+    lines = [
+        f"Network {network} ({WEIGHTS} weights), {ROWS} rows, {PARTICLES} particles,",
+        f"on {machine}. Versions: "
+        + "; ".join(f"{name} {own}" for name, own in versions.items())
+        + ".",
+        "",
+        "How many times Shoal's time:",
+        "",
+        f"| contender | form | {' | '.join(FIGURES)} |",
+        "|---|---|---|---|---|",
+        *(row.ratios for row in rows),
+        "",
+        f"Milliseconds an iteration of one swarm: median of {options.rounds} rounds "
+        "(lowest–highest):",
+        "",
+        f"| contender | {' | '.join(FIGURES)} |",
+        "|---|---|---|---|",
+        *(row.milliseconds for row in rows),
+        "",
+    ]
+    text = "\n".join(lines)
     if options.out:
         options.out.write_text(fit_tables(text))
     report = {

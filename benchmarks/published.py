@@ -30,19 +30,24 @@ HEAD = """# The student system's results, reproduced
 
 Measured on {day}, version {version}.
 
-Preset "classic" trained with the {count} published genomes of the student system, {seeds} random
-streams each, against the published mean and standard deviation of its training accuracy in percent
-(n runs each). z is the difference of the means in standard errors,
-`sqrt(sd^2 / n + published sd^2 / published n)`; a row agrees when |z| is at most 3.
+This report is for those who know the student system that Shoal replaces, and ask whether the preset
+"classic" still finds what that system found.
+
+The preset "classic" was trained with the {count} published genomes of the student system, with
+{seeds} random streams each. The table has the mean and the standard deviation of the training
+accuracy in percent, published (of n runs each) and now. z is the difference of the means in
+standard errors,
+`sqrt(sd^2 / n + published sd^2 / published n)`. A row agrees when |z| is at most 3.
 
 **{agreeing} of {count} rows agree.** Made by `python benchmarks/published.py --seeds {seeds}`,
 {seconds:.0f} s on {cores} cores.
 
-Protocol: UCI Concrete, raw features, targets divided by the training maximum, split
-`df.sample(frac=0.7, random_state=42)`, ReLU layers, mean squared error, nearest informants,
-attractor "position". Weights: inertia 0.708, cognitive 1.906, social 0.288, global best 1.3, jump
-0.76, max velocity 0.9, max position 3.87, weight scale 0.036145, bias scale 0.0893 unless the row
-differs. Source of the published columns: the student system's own result files.
+- **data**: UCI Concrete, raw features, targets divided by the training maximum, split
+  `df.sample(frac=0.7, random_state=42)`
+- **training**: ReLU layers, mean squared error, nearest informants, attractor "position"
+- **weights**, unless the row differs: inertia 0.708, cognitive 1.906, social 0.288, global best
+  1.3, jump 0.76, max velocity 0.9, max position 3.87, weight scale 0.036145, bias scale 0.0893
+- **published columns**: from the student system's own result files
 
 | kind | layers | particles | informants | iterations | n | published | sd | Shoal | sd | z \
 | test, published | test, Shoal |

@@ -64,7 +64,6 @@ METHODS = {  # the baselines' kinds by column, and whether single networks or al
 OURS = "Shoal, together"
 # Networks together, and methods that have one model.
 COMPARED = (OURS, "Adam, together", "L-BFGS, together", "default swarm, together", "boosting")
-PLACES = "places of " + ", ".join(COMPARED)
 
 
 def bunch(load: Callable[..., Any]) -> tuple[pd.DataFrame, str]:
@@ -218,13 +217,11 @@ def table(results: Sequence[dict[str, Any]], task: str, measure: str, digits: in
     return lines if len(lines) > 2 else []
 
 
-def compared(results: Sequence[dict[str, Any]]) -> list[str]:
-    """How much better "Shoal, together" is in accuracy than each other, and everybody's place."""
+def compared(results: Sequence[dict[str, Any]]) -> tuple[list[str], list[str]]:
+    """Tables of how far "Shoal, together" is ahead of each other in accuracy, and of the places."""
     others = [m for m in COMPARED if m != OURS]
-    lines = [
-        "| table | " + " | ".join(f"ahead of {m}" for m in others) + " | " + PLACES + " |",
-        "|---" * (2 + len(others)) + "|",
-    ]
+    ahead = _head(others)
+    places = _head(COMPARED)
     gains: dict[str, list[float]] = {m: [] for m in others}
     all_places = []
     for name in TABLES:
@@ -239,18 +236,24 @@ def compared(results: Sequence[dict[str, Any]]) -> list[str]:
             gains[method].append(statistics.fmean(differences))
             cells.append(spread(differences, 2, sign="+"))
         ranks = [rankdata([-own[m]["accuracy"] for m in COMPARED]) for own in scores]
-        places = [statistics.fmean(column) for column in zip(*ranks, strict=True)]
-        all_places.append(places)
-        lines.append(f"| {name} | " + " | ".join([*cells, place_cell(places)]) + " |")
+        means = [statistics.fmean(column) for column in zip(*ranks, strict=True)]
+        all_places.append(means)
+        ahead.append(_row(name, cells))
+        places.append(_row(name, [f"{place:.1f}" for place in means]))
 
-    cells = [spread(values, 2, sign="+") for values in gains.values()]
-    places = [statistics.fmean(column) for column in zip(*all_places, strict=True)]
-    lines.append("| all | " + " | ".join([*cells, place_cell(places)]) + " |")
-    return lines
+    ahead.append(_row("all", [spread(values, 2, sign="+") for values in gains.values()]))
+    means = [statistics.fmean(column) for column in zip(*all_places, strict=True)]
+    places.append(_row("all", [f"{place:.1f}" for place in means]))
+    return ahead, places
 
 
-def place_cell(places: Sequence[float]) -> str:
-    return ", ".join(f"{place:.1f}" for place in places)
+def _head(methods: Sequence[str]) -> list[str]:
+    """The first two lines of a table whose columns are methods."""
+    return [_row("table", methods), "|---" * (1 + len(methods)) + "|"]
+
+
+def _row(name: str, cells: Sequence[str]) -> str:
+    return f"| {name} | " + " | ".join(cells) + " |"
 
 
 def times(results: Sequence[dict[str, Any]]) -> list[str]:
@@ -273,6 +276,7 @@ def times(results: Sequence[dict[str, Any]]) -> list[str]:
 
 def report(results: Sequence[dict[str, Any]]) -> str:
     """All tables, in Markdown."""
+    ahead, places = compared(results)
     parts = [
         (
             "Regression, accuracy `100 (1 - MAE / mean|y|)`, percent",
@@ -282,7 +286,8 @@ def report(results: Sequence[dict[str, Any]]) -> str:
         ("Regression, RMSE", table(results, "regression", "rmse", 2)),
         ("Classification, percent correct", table(results, "classification", "accuracy", 2)),
         ("Classification, log loss", table(results, "classification", "log_loss", 3)),
-        ("Accuracy, networks together", compared(results)),
+        ("How far Shoal's networks together are ahead in accuracy", ahead),
+        ("Mean place by accuracy, the best is 1", places),
         (
             "Seconds of a split, mean: the search with its baselines on all cores, the "
             "baselines on one",

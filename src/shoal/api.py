@@ -709,6 +709,7 @@ def search(
     told = Callbacks(on_evaluation, on_generation, objects=callbacks)
     bar = progress_bar(progress)
     probe_subject(data)
+    prepared = data if isinstance(data, Dataset) else None
 
     with ExitStack() as stack:
         if not isinstance(store, Store):
@@ -723,8 +724,9 @@ def search(
             claim = store.add_claimed_run(data, parsed, Owner.here(), name=name)
             run_id = claim.run_id
         with bar:
-            _see_to_end(_Watched(store, run_id, told, bar), claim, make or make_executor)
-        return search_result(store, run_id)
+            result = partial(search_result, store, run_id, prepared)
+            _see_to_end(_Watched(store, run_id, told, bar, result), claim, make or make_executor)
+        return result()
 
 
 @dataclass(frozen=True)
@@ -735,6 +737,7 @@ class _Watched:
     run_id: int
     callbacks: Callbacks
     bar: ProgressBar
+    result: Callable[[], SearchResult]
 
     def look(self) -> None:
         """Tell and show what is new."""
@@ -756,9 +759,9 @@ def _see_to_end(run: _Watched, claim: Claim | None, make: MakeExecutor) -> None:
             run.look()
             time.sleep(_POLL_SECONDS)
         run.callbacks.look(store, run_id, at_once=True)
-        run.callbacks.end(partial(search_result, store, run_id))
+        run.callbacks.end(run.result)
     except KeyboardInterrupt:
-        run.callbacks.end(partial(search_result, store, run_id))
+        run.callbacks.end(run.result)
         raise
     except CallbackFailedError as error:
         failed = error
@@ -782,7 +785,7 @@ def _drive(run: _Watched, claim: Claim, make: MakeExecutor) -> None:
         raise
 
 
-def search_result(store: Store, run_id: int) -> SearchResult:
+def search_result(store: Store, run_id: int, data: Dataset | None = None) -> SearchResult:
     """What is recorded of a run, whatever its state.
 
     Parameters
@@ -791,6 +794,9 @@ def search_result(store: Store, run_id: int) -> SearchResult:
         The store that has the run.
     run_id
         The run.
+    data
+        The run's table as it was prepared for it, where that is at hand; None: it is prepared
+        anew, since the model has to know how it reads a table.
 
     Returns
     -------
@@ -806,7 +812,7 @@ def search_result(store: Store, run_id: int) -> SearchResult:
     champion = load_champion(store, run)
     if champion is not None and run.is_table:
         # The table alone: what a run needs besides is code that may be elsewhere.
-        champion = with_model_of(champion, store.load_dataset(run.id))
+        champion = with_model_of(champion, data or store.load_dataset(run.id))
     return SearchResult(
         run=run,
         champion=champion,

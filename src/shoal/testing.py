@@ -29,6 +29,7 @@ from shoal.objectives.metrics import Metrics, Scores
 from shoal.problems.evaluation import Evaluation, Task, result_hash
 from shoal.settings.search_settings import SearchSettings
 from shoal.tuning.samplers.base import Generation, Past, Sampler
+from shoal.tuning.samplers.random_search import random_genome
 from shoal.tuning.samplers.registry import make_sampler
 from shoal.tuning.search import Search
 
@@ -182,6 +183,21 @@ class SamplerContract(ABC):
         given = len(all_failed[-1][0])
         wanted = self.settings().population
         assert given == wanted, f"{given} genomes, expected {wanted}"
+
+    def test_given_genomes_come_first(self) -> None:
+        """A search begins with the genomes that its user gave, and goes on by itself."""
+        space = self.settings().space
+        own = [random_genome(space, KEY, 0, number) for number in range(6)]
+        for count in (1, 3, 6):
+            settings = self.settings(first_genomes=own[:count], generations=4, repeats=2)
+            _check_populations(settings)
+            first = make_sampler(settings, KEY).population([])
+            assert list(first[:count]) == own[:count], "the genomes that were given are not first"
+
+            whole = _finished(Search(settings))
+            recorded = whole.evaluations[: len(whole.evaluations) // 2]
+            resumed = _finished(Search.replay(settings, recorded))
+            assert result_hash(resumed.evaluations) == result_hash(whole.evaluations)
 
     def test_nothing_left_to_choose(self) -> None:
         """A space of one genome gives that genome."""

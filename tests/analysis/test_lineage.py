@@ -6,6 +6,7 @@ import hashlib
 import math
 from dataclasses import replace
 from types import SimpleNamespace
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -21,7 +22,8 @@ from shoal.problems.evaluation import Evaluation, Task
 from shoal.settings.presets import PRESETS
 from shoal.settings.search_settings import SearchSettings
 from shoal.store import EVALUATION_COLUMNS
-from shoal.tuning.operators import best, birth, first_offspring, next_generation
+from shoal.testing import KEY
+from shoal.tuning.operators import best, birth, first_offspring, initial_genome, next_generation
 from shoal.tuning.search import Search, sampler_key
 
 
@@ -79,6 +81,13 @@ def hashes(population: tuple[Genome, ...]) -> tuple[str, ...]:
     return tuple(genome.hash for genome in population)
 
 
+def _with_first_genomes(values: dict[str, Any]) -> dict[str, Any]:
+    """The values with as many genomes of the preset's space as ``first_genomes`` says."""
+    space = SearchSettings.parse({"preset": values["preset"]}).space
+    own = [initial_genome(space, KEY, place) for place in range(values.pop("first_genomes", 0))]
+    return {**values, "first_genomes": own}
+
+
 SEARCHES = st.fixed_dictionaries(
     {
         "preset": st.sampled_from(list(PRESETS)),
@@ -91,12 +100,13 @@ SEARCHES = st.fixed_dictionaries(
         "mutation": st.sampled_from([0.0, 0.05, 0.5, 1.0]),
         "crossover": st.sampled_from([0.0, 0.6, 1.0]),
         "repeats": st.integers(1, 3),
-        "max_repeats": st.integers(3, 9),
+        "max_repeats": st.integers(4, 9),
         "elitism": st.integers(0, 1),
         "evaluations": st.integers(30, 60),
         "start": st.sampled_from([[], ["local", "spso2007"]]),
+        "first_genomes": st.integers(0, 2),
     },
-)
+).map(_with_first_genomes)
 
 
 @settings(max_examples=60, deadline=None)
@@ -191,6 +201,21 @@ def test_the_first_generation_names_what_it_begins_with() -> None:
     births = first_offspring(only.space, only.start, sampler_key(only), only.population)
     assert not {b.named for b in births} & {"competitive", "solved"}
     assert births[0].origin == "uniform", "a swarm that may not be chosen was not begun with"
+
+
+def test_genomes_of_the_user_come_first_and_are_said_to_be_given() -> None:
+    own = Genome(update_rule="competitive", num_informants=2, hidden_layers=(5,))
+    values = SearchSettings.parse({"population": 8, "first_genomes": [own.to_dict()]})
+    search, lineage = searched(values, stop_after=8)
+    births = [lineage.birth(1, individual) for individual in range(8)]
+
+    assert births[0].origin == "given"
+    # A rule that reads no informants leaves them at their default.
+    assert births[0].child == search.population[0] == replace(own, num_informants=3)
+    assert [born.origin for born in births[1:]] == ["named"] * 3 + ["uniform"] * 4
+    without = SearchSettings.parse({"population": 7})
+    others = Search(without).population
+    assert [born.child for born in births[1:]] == list(others), "other genomes are drawn"
 
 
 def test_next_generation_is_the_children_of_its_births() -> None:

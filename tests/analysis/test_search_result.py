@@ -10,8 +10,10 @@ import pytest
 
 import shoal
 from shoal.analysis.class_diagnostics import ClassDiagnostics
+from shoal.data import Dataset
 from shoal.errors import AnalysisError, ProblemError
 from shoal.functions.registry import get_function
+from shoal.store import Store
 from support.champions import customers
 
 _TINY = {"population": 2, "generations": 1, "repeats": 2, "iterations": 20, "baselines": False}
@@ -37,6 +39,30 @@ def test_a_result_explains_its_model(result: shoal.SearchResult) -> None:
     assert found.score == pytest.approx(result.champion.ensemble.test.accuracy)
     assert importance.score == pytest.approx(found.score)
     assert np.allclose(found.probabilities.sum(axis=1), 1.0)
+
+
+def test_a_search_prepares_its_table_once_more_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What drives the run reads the table from the store; the model knows the caller's."""
+    prepared = []
+    load = Store.load_dataset
+
+    def load_dataset(store: Store, run_id: int | str) -> Dataset:
+        prepared.append(run_id)
+        return load(store, run_id)
+
+    monkeypatch.setattr(Store, "load_dataset", load_dataset)
+    data = shoal.load_dataset(customers(), "left", drop="paid", folds=1)
+    found = shoal.search(data, store=tmp_path / "s.db", **_TINY)
+    assert found.model is not None
+    assert prepared == [1]
+
+    again = shoal.load_run(1, tmp_path / "s.db").model
+    assert again is not None
+    assert found.model.description == again.description, "as it is recorded"
+    rows = customers().drop(columns=["left", "paid"])
+    assert np.array_equal(found.predict_proba(rows), again.predict_proba(rows))
 
 
 def test_other_problems_say_why_there_is_nothing(tmp_path: Path) -> None:

@@ -163,6 +163,29 @@ def test_bad_input_exits_2_names_it_and_writes_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("is_store", [False, True])
+def test_without_a_run_commands_say_how_to_start_one(is_store: bool, tmp_path: Path) -> None:
+    """As on a new machine. A list is empty, and a command that needs a run exits with 2."""
+    store = tmp_path / "shoal.db"
+    if is_store:
+        open_store(store).close()
+
+    listed = shoal("runs", store=store)
+    assert listed.returncode == 0
+    for word in ("There is no run yet", str(store), "`shoal run TABLE`", "`shoal serve --demo`"):
+        assert word in listed.stdout
+    empty = shoal("runs", "--json", store=store)
+    assert (empty.returncode, last_json(empty.stdout)) == (0, {"runs": []})
+
+    needing = (["show", "1"], ["compare", "1", "2", "--json"], ["export", "1", "--to", "out"])
+    for arguments in needing:
+        done = shoal(*arguments, store=store, cwd=tmp_path)
+        assert (done.returncode, done.stdout) == (2, ""), done.stderr
+        for word in ("There is no run", "yet", "`shoal run TABLE`", "`shoal serve --demo`"):
+            assert word in done.stderr
+    assert store.exists() == is_store, "nothing is written"
+
+
 @pytest.mark.parametrize("command", ["show", "pause", "resume", "stop", "delete", "export"])
 def test_unknown_run_exits_2(command: str, finished: Path, tmp_path: Path) -> None:
     more = {"export": ["--to", str(tmp_path / "out")], "delete": ["--yes"]}.get(command, [])

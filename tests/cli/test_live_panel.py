@@ -120,7 +120,7 @@ def test_what_else_a_worker_trains() -> None:
 
 def test_a_line_for_pipes_and_logs() -> None:
     line = progress_line(followed())
-    assert line.startswith("Run 3: generation 3 of 10, searching, best accuracy 83.25 %")
+    assert line.startswith("Run 3: 3 of 10 generations, searching, best accuracy 83.25 %")
     assert "left" in line
 
 

@@ -111,11 +111,11 @@ def test_a_run_from_the_first_form_to_its_stop(page: Page, opened: Store, site: 
     (run,) = opened.runs()
     heading = f"Run {run.id}"
     expect(page.get_by_role("heading", name=heading)).to_be_visible(timeout=SOON)
-    expect(metric(page, "Current generation")).to_have_text(at_least(1), timeout=COMPILING)
+    expect(metric(page, "Generations")).to_have_text(at_least(1), timeout=COMPILING)
     drawn = page.locator(".st-key-chart svg.marks .mark-line path")
     expect(drawn.first).to_be_attached(timeout=SOON)
     before = drawn.last.get_attribute("d") or ""
-    expect(metric(page, "Current generation")).to_have_text(at_least(6), timeout=COMPILING)
+    expect(metric(page, "Generations")).to_have_text(at_least(6), timeout=COMPILING)
     expect(drawn.last).not_to_have_attribute("d", before, timeout=SOON)
     for label in ("Best accuracy", "Average accuracy"):
         expect(metric(page, label)).to_have_text(re.compile(r"^-?\d+\.\d\d %$"))
@@ -145,7 +145,7 @@ def test_a_run_from_the_first_form_to_its_stop(page: Page, opened: Store, site: 
     page.reload()
     expect(page.get_by_role("heading", name=heading)).to_be_visible(timeout=SOON)
     expect(page.get_by_test_id("stMain").get_by_text("stopped", exact=True)).to_be_visible()
-    expect(metric(page, "Current generation")).to_have_text(str(reached))
+    expect(metric(page, "Generations")).to_have_text(str(reached))
     assert opened.run(run.id).state == "stopped"
 
 
@@ -323,7 +323,7 @@ def test_a_finished_run_goes_on_with_more_and_is_deleted_by_its_name_only(
     panel.get_by_role("spinbutton", name="Generations in all").fill("3")
     panel.get_by_role("button", name="Continue").click()
     expect(page).to_have_url(re.compile(rf"/live\?run={ended}$"), timeout=SOON)
-    expect(metric(page, "Current generation")).to_have_text("3", timeout=COMPILING)
+    expect(metric(page, "Generations")).to_have_text("3", timeout=COMPILING)
     expect(page.get_by_test_id("stMain").get_by_text("finished", exact=True)).to_be_visible(
         timeout=COMPILING
     )

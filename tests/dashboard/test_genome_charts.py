@@ -244,6 +244,7 @@ def test_boxes_stand_apart_and_lines_run_forward() -> None:
     assert any(line.startswith("Max position ") for line in lines[elder.name])
 
     shown = lineage_html(drawn, {name: f"evaluation?genome={name}&run=1" for name in places})
+    assert "generation 4, individual 1: " in shown, "people count both from 1"
     links = re.findall(r'<a href="(.+?)"', shown)
     assert [unescape(link) for link in links] == [
         f"evaluation?genome={name}&run=1" for name in places

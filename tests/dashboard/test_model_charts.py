@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -93,7 +94,12 @@ def test_ranges_are_as_wide_as_they_are() -> None:
     champion = champion_of_table(customers().dropna(), "paid", drop="left", networks=1)
     (own,) = diagnostics(champion).targets
     rows = ranges_chart(own)["layer"][0]["data"]["values"]
-    assert [row["to"] for row in rows] == own.ranges["to"].tolist()
+    assert [row["right"] for row in rows] == own.ranges["to"].tolist()
+
+    # A range of one value can be seen, too.
+    single = own.ranges.iloc[:1].assign(**{"from": 3.0, "to": 3.0})
+    (row,) = ranges_chart(replace(own, ranges=single))["layer"][0]["data"]["values"]
+    assert row["left"] < row["from"] == row["to"] < row["right"]
 
 
 def test_a_line_is_the_weight_between_its_nodes() -> None:
@@ -121,8 +127,15 @@ def test_large_networks_are_pictures_of_means() -> None:
     assert block == 3 and len(cells) <= 48 * 48
     sizes = np.abs(weights[:5000].reshape(50, 100))
     first = cells.iloc[0]
-    expected = sizes[: int(first["to_end"]), : int(first["source_end"])].mean()
+    assert (first["source"], first["to"]) == (1, 1), "nodes are counted from 1"
+    expected = sizes[: int(first["to_end"]) - 1, : int(first["source_end"]) - 1].mean()
     assert first["size"] == pytest.approx(expected)
     area = (cells["source_end"] - cells["source"]) * (cells["to_end"] - cells["to"])
     assert (area * cells["size"]).sum() == pytest.approx(sizes.sum(), rel=1e-5)
-    json.dumps(weights_chart(network, weights, 0))
+    titles = []
+    for number in range(2):
+        spec = weights_chart(network, weights, number)
+        json.dumps(spec)
+        channels = spec["layer"][0]["encoding"]
+        titles += [channels["x"]["axis"]["title"], channels["y"]["axis"]["title"]]
+    assert titles == ["Inputs", "Nodes of layer 1", "Nodes of layer 1", "Outputs"]

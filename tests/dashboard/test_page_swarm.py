@@ -167,7 +167,7 @@ def test_what_trains_now_is_followed(page: Page, opened: Store, claim: Claim) ->
     note(5)
     page.get_by_text("What trains now", exact=True).click()
     expect(
-        page.get_by_text("Search: generation 1, individual 3, repeat 2 · iteration 5 of 30")
+        page.get_by_text("Search: generation 1, individual 4, repeat 2 · iteration 5 of 30")
     ).to_be_visible()
     points = page.locator(".st-key-film-now .trace.scatter").nth(2).locator("path.point")
     eventually(lambda: points.count() == 8 or note(0))
@@ -189,7 +189,7 @@ def test_what_trains_now_is_followed(page: Page, opened: Store, claim: Claim) ->
     expect(page.get_by_text("repeat 3 · iteration 0 of 30")).to_be_visible()
     expect(
         page.get_by_text(
-            "The last that was seen: Search: generation 1, individual 3, repeat 2, iteration 15."
+            "The last that was seen: Search: generation 1, individual 4, repeat 2, iteration 15."
         )
     ).to_be_visible()
     assert points.count() == 8

@@ -69,11 +69,16 @@ def _open(page: Page, address: str) -> None:
     expect(page.get_by_role("heading", name="Use the model")).to_be_visible(timeout=SOON)
 
 
-def test_the_champion_gives_the_graph_of_its_model(page: Page, site: str, folder: Path) -> None:
+@pytest.mark.parametrize("place", ["champion", "use"])
+def test_two_pages_give_the_graph_of_the_model(
+    page: Page, site: str, folder: Path, place: str
+) -> None:
     pytest.importorskip("onnx", reason="the extra shoal[onnx] is not installed")
-    page.goto(f"{site}/champion?run=1")
+    page.goto(f"{site}/{place}?run=1")
+    button = page.get_by_role("button", name="ONNX", exact=True)
+    expect(button).to_be_visible(timeout=SOON)
     with page.expect_download() as download:
-        page.get_by_role("button", name="ONNX", exact=True).click()
+        button.click()
     assert download.value.suggested_filename == "shoal-run-1.onnx"
     with open_store(folder / "shoal.db") as store:
         assert Path(download.value.path()).read_bytes() == onnx_graph(store, 1)

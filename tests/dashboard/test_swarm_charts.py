@@ -141,6 +141,7 @@ def test_every_frame_moves_the_same_traces() -> None:
 
     named = [trace.name for trace in figure.data if trace.name]
     assert named == ["Informants", "Personal best", "Particle", "Global best"]
+    assert figure.data[2].text[0] == "1" and len(figure.data[2].text) == len(figure.data[2].x)
 
     for n, moved in enumerate(figure.frames):
         assert list(moved.traces) == list(range(len(figure.data)))

@@ -128,10 +128,6 @@ REFUSED: dict[str, tuple[str | bytes, list[str]]] = {
         ["120 classes", "2 to 100"],
     ),
     "constant target": (column(lambda i: 3.5, "y"), ["'y'", "3.5 in every row", "another target"]),
-    "zero targets in a part": (
-        column(lambda i: 2.5 if i == 2 else 0, "y"),
-        ["only zeros", "undefined", "seed"],
-    ),
     "too many levels": (
         "a,b,y\n" + "".join(f"{i},w{i},{i}.5\n" for i in range(300)),
         ["'b'", "at most 100", "drop"],

@@ -6,7 +6,8 @@ import sys
 
 import pytest
 
-from shoal.data import table_from_bytes
+from shoal.cli.tables import findings_table
+from shoal.data import encoding_findings, from_parquet, table_from_bytes, to_parquet
 from shoal.data.diagnostics import check_table
 from shoal.data.encoding_findings import meant_by
 from shoal.data.findings import Finding
@@ -19,16 +20,31 @@ GERMAN = ["größe", "für", "über", "Straße"]
 FRENCH = ["été", "«\xa0où\xa0»", "créée", "«É»", "naïve", "œuvre"]
 ICELANDIC = ["Þór", "Íþróttir", "ýmislegt", "Æðey"]
 PORTUGUESE = ["AÇÃO", "CORAÇÕES", "NÃO", "pão"]
+POLISH = ["żółty", "książka", "źródło", "mały", "Łódź", "śliwka", "większy", "ćma", "koń"]
+CZECH = ["příliš", "červená", "bílá", "žlutý", "kůň", "Děčín", "Příbram", "Plzeň", "měsíc"]
+SLOVENE = ["žrebiček", "češnja", "rdeč", "šolčič", "Črnomelj", "žličnik", "močvirje", "ščuka"]
+
+FINNISH = ["šekki", "Zürich", "äiti", "pöytä", "žukki", "Åbo", "yö", "hyvä"]
+SIGNS = ["12 m³", "3 m² é", "2º", "£5", "¿qué?", "1ª", "±5", "5 µm", "½"]
+
+
+def finding_of(content: bytes, file_encoding: str | None = None) -> list[Finding]:
+    """What is found about the encoding of a file."""
+    table = table_from_bytes("t.csv", content, file_encoding=file_encoding)
+    checked = check_table("t", table, "y", file_encoding=file_encoding)
+    return [one for one in checked.findings if "UTF-8" in one.remedy or "encoding" in one.remedy]
 
 
 def misread(words: list[str], encoding: str, name: str = "town") -> list[Finding]:
     """What is found about the encoding of a table that has these words."""
+    return finding_of(content_of(words, name).encode(encoding))
+
+
+def content_of(words: list[str], name: str = "town") -> str:
     lines = [f"{name},size,y"]
     for row in range(120):
         lines.append(f"{words[row % len(words)]},{row % 7},{row * 13 % 50}")
-    table = table_from_bytes("t.csv", "\n".join([*lines, ""]).encode(encoding))
-    checked = check_table("t", table, "y")
-    return [one for one in checked.findings if one.remedy and "UTF-8" in one.remedy]
+    return "\n".join([*lines, ""])
 
 
 @pytest.mark.parametrize(
@@ -45,7 +61,83 @@ def test_a_legacy_encoding_is_named(words: list[str], encoding: str, said: str) 
     (found,) = misread(words, encoding)
     assert found.status == "look" and said in found.what and "in 'town'" in found.what
     assert any(word in found.what for word in words)
-    assert found.remedy == "save the file as UTF-8"
+    assert found.remedy == "say which encoding the file has, or save it as UTF-8"
+    # The option reads what was meant, and then nothing is found.
+    assert found.file_encoding == encoding
+    content = content_of(words).encode(encoding)
+    assert not finding_of(content, found.file_encoding)
+
+
+@pytest.mark.parametrize("words", [POLISH, CZECH, SLOVENE])
+@pytest.mark.parametrize(
+    ("encoding", "name"), [("cp1250", "Windows-1250"), ("iso8859-2", "ISO 8859-2")]
+)
+def test_central_europe_is_noticed(words: list[str], encoding: str, name: str) -> None:
+    (found,) = misread(words, encoding)
+    assert f"in {name} that was read as Windows-1252" in found.what
+    assert any(f"looks like {word!r}" in found.what for word in words)
+    assert found.file_encoding == encoding
+    assert not finding_of(content_of(words).encode(encoding), encoding)
+
+
+def test_two_strange_words_are_too_few() -> None:
+    assert not misread(["mały", "biały", "a", "b"], "cp1250")
+    assert misread(["mały", "biały", "miły", "b"], "cp1250")
+
+
+def test_strange_words_among_many_western_ones_say_nothing() -> None:
+    western = [f"{word}{ending}" for word in FRENCH[2:] for ending in ("", "s", "nt", "rè", "ê")]
+    words = [*western, "ma³y", "bia³y", "mi³y"]
+    assert not misread(words, "cp1252")
+
+
+def test_the_option_stands_behind_the_remedy() -> None:
+    (found,) = misread(POLISH, "cp1250")
+    from shoal.cli.terminal import Terminal
+
+    terminal = Terminal()
+    with terminal.capture() as shown:
+        terminal.print(findings_table([], [found]))
+    assert "--file-encoding cp1250" in " ".join(shown.get().split())
+
+
+def test_an_upload_is_said_to_have_the_encoding_as_well() -> None:
+    table = table_from_bytes("t.csv", content_of(POLISH).encode("cp1250"))
+    again = from_parquet(to_parquet(table, with_messages=True))
+    assert again.file_encoding == "cp1252"
+    (found,) = [one for one in check_table("t", again, "y").findings if one.file_encoding]
+    assert found.file_encoding == "cp1250"
+    # A table of the store has no file any more.
+    stored = from_parquet(to_parquet(table))
+    (found,) = [one for one in check_table("t", stored, "y").findings if "UTF-8" in one.remedy]
+    assert "open the file that the table comes from" in found.remedy and not found.file_encoding
+
+
+def test_a_file_of_utf8_that_has_such_texts_has_no_encoding_to_name() -> None:
+    words = [word.encode("cp1250").decode("cp1252") for word in POLISH if "ź" not in word.lower()]
+    (found,) = misread([*words, "a"], "utf-8")
+    assert "in Windows-1250 that was read as Windows-1252" in found.what
+    assert "open the file that the table comes from in its encoding" in found.remedy
+    assert not found.file_encoding
+
+
+@pytest.mark.parametrize("encoding", ["cp1251", "cp1252", "koi8-r", "iso8859-1"])
+def test_a_file_of_utf8_that_was_said_to_be_another(encoding: str) -> None:
+    words = ["größe", "für"] if encoding in ("cp1252", "iso8859-1") else ["дом", "сад", "окно"]
+    (found,) = finding_of(content_of(words).encode(), encoding)
+    assert f"looks like {words[0]!r} in UTF-8 that was read as {encoding}" in found.what
+    assert found.remedy == "leave the file's encoding (--file-encoding) out"
+    # What is in that encoding is not UTF-8.
+    assert not finding_of(content_of(words).encode(encoding), encoding)
+    assert not finding_of(content_of(["plain"]).encode(), encoding)
+
+
+def test_what_the_option_would_refuse_is_not_offered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(encoding_findings, "likely_encoding", lambda texts: "shift_jis")
+    (found,) = misread(RUSSIAN, "cp1251")
+    assert "in Shift-JIS that" in found.what
+    assert found.remedy == "say which encoding the file has, or save it as UTF-8"
+    assert not found.file_encoding
 
 
 def test_a_name_of_a_column_is_looked_at() -> None:
@@ -62,10 +154,10 @@ def test_without_the_library_the_encoding_has_no_name(monkeypatch: pytest.Monkey
     )
 
 
-@pytest.mark.parametrize("words", [GERMAN, FRENCH, ICELANDIC, PORTUGUESE, ["Łódź", "Kraków"]])
+@pytest.mark.parametrize("words", [GERMAN, FRENCH, ICELANDIC, PORTUGUESE, FINNISH, SIGNS, POLISH])
 @pytest.mark.parametrize("encoding", ["utf-8", "cp1252"])
 def test_texts_of_europe_are_not_strange(words: list[str], encoding: str) -> None:
-    if encoding == "cp1252" and "Łódź" in words:
+    if encoding == "cp1252" and words is POLISH:
         pytest.skip("Windows-1252 has no such letters")
     assert not misread(words, encoding)
 

@@ -203,12 +203,6 @@ def test_a_search_over_folds_trains_and_scores_on_them() -> None:
             {"folds": 2, "group": "place", "test_fraction": 0},
             ["'a'", "all rows in one", "other groups"],
         ),
-        (
-            pd.DataFrame({"a": range(20), "y": [5.0] + [0.0] * 19}),
-            "y",
-            {"folds": 2, "task": "regression", "test_fraction": 0},
-            ["validation (fold", "only zeros", "undefined"],
-        ),
         (mixed_table(60), "y", {"same": "plaec"}, ["'plaec'", "Did you mean 'place'", "spelling"]),
         (
             mixed_table(60).assign(place=1),

@@ -421,7 +421,7 @@ def test_predictions_are_the_same_bytes(
         return out.read_bytes(), unseen, encode(columns, encoder).tobytes()
 
     expected = predicted(parse_csv(decode(data)))
-    assert expected[1]["colour"] == (1, 401, ("violet",))
+    assert expected[1]["colour"] == (1, 401, ("violet",), "")
     # Of 200 bytes a few rows, of 300 seven or so; and all in one.
     for piece in (200, 300, 2_000, len(data)):
         found = read(data, reader(piece))

@@ -187,15 +187,6 @@ def test_each_part_and_each_fold_has_a_row_that_counts() -> None:
         with pytest.raises(DataError, match=f"the {part} part has only weights of 0 in 'w'"):
             _load(table.assign(w=weights), folds=5)
 
-    # Where the only target that is not 0 does not count, an accuracy is not defined.
-    amounts = np.where(np.arange(60) == data.test.rows[0], 5.0, 0.0)
-    amounts[data.train.rows] = 1.0
-    weights = np.where(np.arange(60) == data.test.rows[0], 0.0, 1.0)
-    amounts_count = table.assign(y=amounts, w=1.0)
-    _load(amounts_count, task="regression")
-    with pytest.raises(DataError, match="the test part has only zeros in 'y'"):
-        _load(table.assign(y=amounts, w=weights), task="regression")
-
 
 def test_checks_and_notes_name_the_roles() -> None:
     found = check_table("table", _table(), "y", columns=["amount"], weight="w")

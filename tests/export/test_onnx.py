@@ -537,6 +537,9 @@ def test_the_example_of_the_document_runs(
     exec("\n".join(blocks), names)
 
     assert "prediction (2, 1)" in capsys.readouterr().out
-    with pytest.warns(shoal.ShoalWarning, match="castle"):
+    with (
+        pytest.warns(shoal.ShoalWarning, match="castle"),
+        pytest.warns(shoal.ShoalWarning, match="no value"),
+    ):
         expected = names["result"].model.predict(names["rows"])
     assert names["prediction"][:, 0] == pytest.approx(expected, rel=1e-5)

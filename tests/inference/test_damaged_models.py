@@ -325,7 +325,27 @@ def test_fields_of_other_kinds_are_not_read(kind: str, value: Any, tmp_path: Pat
     fields = {name for column in columns for name in column} | {"thresholds", "missing_question"}
     for column in columns:
         if column["kind"] == kind:
-            strange = fields - {*column, "truth", "notation", "log_floor"}
+            strange = fields - {*column, "truth", "notation", "log_floor", "extent"}
             column.update(dict.fromkeys(strange, value))
     folder = write(tmp_path / "m", description, weights)
     np.testing.assert_array_equal(predict(folder, ROWS).values, before)
+
+
+@pytest.mark.parametrize("extent", [[1.0], [2.0, 1.0], ["a", "b"], 3, [0.0, 1e400]])
+def test_an_extent_is_two_numbers_the_smaller_first(extent: Any, tmp_path: Path) -> None:
+    description, weights = model_of("dated amount")
+    description["encoder"]["columns"][0]["extent"] = extent
+    with pytest.raises(TableError, match=r"columns\[0\]\.extent is ") as refused:
+        load_model(write(tmp_path / "m", description, weights))
+    check_sentence(str(refused.value))
+
+
+@pytest.mark.parametrize("extent", [[-1e308, 1e308], [0, 0], [-(10**300), 10**300], [9e6, 9e9]])
+def test_any_extent_can_be_compared_with_and_said(extent: Any, tmp_path: Path) -> None:
+    description, weights = model_of("dated amount")
+    for column in description["encoder"]["columns"]:
+        if column["kind"] in ("numeric", "date"):
+            column |= {"extent": extent, "missing_indicator": column["missing_indicator"]}
+    found = predict(write(tmp_path / "m", description, weights), ROWS)
+    for column, unseen in found.unseen.items():
+        check_sentence(unseen.sentence(column), has_remedy=False)

@@ -88,7 +88,9 @@ def test_cells_of_the_form_are_read_as_those_of_the_file(data: Dataset) -> None:
     # No value, as a cell of the file that is empty.
     none = {name: [field.cell(None)] for name, field in fields.items()}
     empty = dict.fromkeys(written, "")
-    assert model.predict_cells(none).values.tolist() == model.predict(empty).tolist()
+    with pytest.warns(shoal.ShoalWarning, match="no value"):
+        expected = model.predict(empty).tolist()
+    assert model.predict_cells(none).values.tolist() == expected
 
 
 @pytest.mark.parametrize("target", ["y", "heating", ["y", "rooms"]])

@@ -50,7 +50,7 @@ def test_every_gene_is_explained(label: str) -> None:
 @pytest.mark.parametrize(
     ("label", "word"),
     [
-        ("Current generation", "generation"),
+        ("Generations", "generation"),
         ("Best accuracy", "accuracy"),
         ("Balanced Accuracy", "balanced accuracy"),
         ("Confirmed (%)", "confirmation"),

@@ -17,7 +17,7 @@ from shoal.problems.evaluation import Task
 from shoal.problems.registry import find_simulation
 from shoal.problems.simulation import SimulationProblem
 from shoal.pso.engines import get_engine
-from shoal.replay import live_episode
+from shoal.replay import live_episode, page_processes
 from shoal.replay.live_episode import LiveEpisodes, best_episode
 from shoal.settings.search_settings import SearchSettings
 from shoal.simulations.evaluation import evaluate_policies
@@ -115,6 +115,7 @@ class Idle:
 
     def __init__(self, entry: str, request: dict[str, Any], env: dict[str, str]) -> None:
         self.request = request
+        self.process = SimpleNamespace(pid=1)
         self.signs = 0
         self.closed = False
         self.ended = False
@@ -122,6 +123,9 @@ class Idle:
 
     def has_ended(self) -> bool:
         return self.ended
+
+    def new_answers(self) -> list[dict[str, Any]]:
+        return []
 
     def was_abandoned(self) -> bool:
         return self.ended
@@ -136,7 +140,7 @@ class Idle:
 def test_one_process_at_a_time_and_the_newest_generation_counts(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(live_episode, "Child", Idle)
+    monkeypatch.setattr(page_processes, "Child", Idle)
     pool = LiveEpisodes("store")
     assert pool.look(1, "a", 0) is pool.look(1, "a", 0) is None
     (first,) = Idle.made

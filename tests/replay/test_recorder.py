@@ -336,7 +336,7 @@ def test_a_process_makes_one_for_all_who_ask(opened: Store, pool: ReplayPool) ->
 def entry(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
     """Has the pool's processes run another entry than the one that replays."""
     child_entries.let_children_find(monkeypatch)
-    return lambda name: monkeypatch.setattr(worker, "_ENTRY", name)
+    return lambda name: monkeypatch.setattr(ReplayPool, "entry", name)
 
 
 def test_what_cannot_be_replayed_says_why_until_it_is_forgotten(
@@ -348,7 +348,7 @@ def test_what_cannot_be_replayed_says_why_until_it_is_forgotten(
     for _ in range(2):
         with pytest.raises(ReplayError, match="a shorter one"):
             eventually(lambda: pool.look(request) == 1.0)
-        assert not pool._running, "it is not tried again and again"
+        assert pool._works[request].child is None, "it is not tried again and again"
 
     pool.forget(request)
     entry(child_entries.FAIL)
@@ -362,13 +362,14 @@ def test_one_that_nobody_waited_for_is_made_anew_for_whoever_comes_back(
     request = request_for(opened)
     entry(child_entries.GIVE_UP)
     assert pool.look(request) == 0.0
-    gave_up = pool._running[request].child
+    gave_up = pool._works[request].child
+    assert gave_up is not None
     gave_up.process.wait()
     assert gave_up.has_ended(timeout=60)
 
     entry(child_entries.SILENT)
     assert pool.look(request) == 0.0
-    assert pool._running[request].child is not gave_up
+    assert pool._works[request].child not in (None, gave_up)
 
 
 def test_a_number_of_processes_at_once(
@@ -379,13 +380,15 @@ def test_a_number_of_processes_at_once(
     for repeat in range(5):
         task = replace(request.task, repeat=repeat)
         assert pool.look(replace(request, task=task)) == 0.0
-    first, second = [running.child.process for running in pool._running.values()]
+    children = [work.child for work in pool._works.values() if work.child is not None]
+    first, second = [child.process for child in children]
 
     # The place of a dead process is free.
     first.kill()
     first.wait()
     assert pool.look(replace(request, run_id=99)) == 0.0
-    assert {running.run_id for running in pool._running} == {request.run_id, 99}
+    at_work = {work.run_id for work in pool._works.values() if work.child is not None}
+    assert at_work == {request.run_id, 99}
 
     pool.close()
     assert second.returncode is not None

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from shoal.replay import simple_methods as module
+from shoal.replay import page_processes
 from shoal.replay.simple_methods import MOST_TRIES, SimpleMethods
 from support.summaries import view
 
@@ -33,6 +36,12 @@ class FakeChild:
     def has_ended(self) -> bool:
         return True
 
+    def was_abandoned(self) -> bool:
+        return False
+
+    def reason(self) -> str:
+        return "exit code 1"
+
     def new_answers(self) -> list[dict[str, Any]]:
         taken, self._answers = self._answers, []
         return taken
@@ -43,7 +52,7 @@ class FakeChild:
 
 @pytest.fixture
 def methods(monkeypatch: pytest.MonkeyPatch) -> SimpleMethods:
-    monkeypatch.setattr(module, "Child", FakeChild)
+    monkeypatch.setattr(page_processes, "Child", FakeChild)
     return SimpleMethods("sqlite:///none.db")
 
 
@@ -61,3 +70,41 @@ def test_a_table_without_lines_is_given_up(methods: SimpleMethods) -> None:
     for _ in range(MOST_TRIES + 3):
         assert methods.lines(view(1)) == ()
     assert next(FakeChild.answers, None) is None, "each try has had its process"
+
+
+# What a process of simple methods does, in a process of this test's: it says which modules of
+# scikit-learn it has when it gives way to others, and which it has at its end.
+ORDER = """
+import sys
+
+import shoal
+from shoal.problems.table import TableProblem
+from shoal.replay import simple_methods
+from shoal.settings.search_settings import SearchSettings
+
+class Parent:
+    def request(self):
+        return {"run": 1}
+
+def loaded(niceness=None):
+    names = sorted(name for name in sys.modules if name.startswith("sklearn"))
+    print(names, file=sys.__stdout__, flush=True)
+
+problem = TableProblem(shoal.load_dataset("concrete"), SearchSettings.parse({"preset": "modern"}))
+simple_methods.load_problem = lambda run: problem
+simple_methods.lower_priority = loaded
+simple_methods.main(Parent(), [])
+loaded()
+"""
+
+
+def test_a_process_gives_way_only_when_all_is_imported() -> None:
+    """An import at a tenth of a core takes longer than the fits."""
+    done = subprocess.run(
+        [sys.executable, "-c", ORDER], capture_output=True, text=True, check=True, timeout=300
+    )
+    before, constant, linear, after = done.stdout.splitlines()
+    assert "'sklearn.linear_model'" in before
+    assert before == after, "the fits import nothing more"
+    assert json.loads(constant)["label"] == "Constant"
+    assert json.loads(linear)["label"] == "Linear model"

@@ -20,6 +20,7 @@ COLUMNS: list[dict[str, Any]] = [
         "missing_indicator": True,
         "log_floor": 0.25,
         "notation": {"decimal": ",", "unit": "", "example": "1,5"},
+        "extent": [0.25, 90.5],
     },
     {"name": "kind", "kind": "categorical", "levels": ["flat", "house", None], "truth": False},
     {"name": "age", "kind": "questions", "thresholds": [10.0, 20.0], "missing_question": True},
@@ -35,6 +36,7 @@ DATES: dict[str, Any] = {
     "mean": 19_500.0,
     "scale": 200.0,
     "missing_indicator": True,
+    "extent": [18_000.0, 20_000.0],
 }
 TARGETS: dict[str, dict[str, Any]] = {
     "amount": {"name": "y", "kind": "regression", "offset": 50.0, "scale": 9.0},

@@ -193,7 +193,7 @@ def take(only: set[str], file: Path | None) -> None:
             page = browser.new_page()
             page.goto(f"{url}/live?run={running}")
             box = page.locator("dl.tiles > div").filter(
-                has=page.get_by_text("Current generation", exact=True)
+                has=page.get_by_text("Generations", exact=True)
             )
             shown = box.locator("b")
             expect(shown).to_have_text(re.compile(r"^([6-9]|\d\d+)$"), timeout=MINUTES_5)

@@ -29,7 +29,7 @@ from shoal.settings.phase import is_confirmation
 from shoal.settings.samplers import sampler_entry
 from shoal.settings.search_settings import SearchSettings
 from shoal.store import RunView
-from shoal.tuning.operators import Offspring, best, birth, first_offspring, parents
+from shoal.tuning.operators import Offspring, best, birth, first_generation, parents
 from shoal.tuning.search import fitness_of, sampler_key
 
 # Births that `Lineage.ancestors` goes back by default.
@@ -167,7 +167,7 @@ class Lineage:
         drawn = offspring.child.hash
         if drawn != recorded:
             raise StoreError(
-                f"Individual {individual} of generation {generation} is {recorded} on record, "
+                f"Individual {individual + 1} of generation {generation} is {recorded} on record, "
                 f"and {drawn} drawn.",
                 expected="the genomes of the Shoal that ran this search",
                 remedy="look at it with the version that recorded it",
@@ -238,10 +238,15 @@ class Lineage:
     def _draw(self, generation: int, individual: int) -> Offspring:
         """Draw an individual of a generation (from 1) again."""
         if generation == 1:
-            first_generation = first_offspring(
-                self._space, self._settings.start, self._key, self._settings.population
+            settings = self._settings
+            births = first_generation(
+                self._space,
+                settings.first_genomes,
+                settings.start,
+                self._key,
+                settings.population,
             )
-            return first_generation[individual]
+            return births[individual]
 
         # Both lists begin with generation 1, and the genetic algorithm counts from 0.
         previous = generation - 2

@@ -70,7 +70,7 @@ class NumberDiagnostics:
         rows = []
         for own in self.targets:
             rows.append({"target": own.name, **_figures(own.metrics)})
-        return pd.DataFrame(rows).set_index("target")
+        return pd.DataFrame(rows).set_index("target").astype(float)
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON values: figures, and the errors by range."""
@@ -143,5 +143,7 @@ def _ranges(
     return pd.DataFrame(rows)
 
 
-def _figures(metrics: Metrics) -> dict[str, float]:
-    return {name: metrics[name] for name in ("mae", "rmse", "r2", "accuracy")}
+def _figures(metrics: Metrics) -> dict[str, float | None]:
+    # There is no accuracy where all targets are 0.
+    values = metrics.to_dict()
+    return {name: values.get(name) for name in ("mae", "rmse", "r2", "accuracy")}

@@ -177,7 +177,7 @@ def progress_line(summary: Summary) -> str:
     """A run in a line, for where no display can be drawn."""
     run = summary.run
     progress = summary.progress
-    parts = [f"generation {run.generations} of {run.settings.generations}"]
+    parts = [f"{run.generations} of {run.settings.generations} generations"]
     if run.state == "running":
         parts.append(phase_text(progress.phase))
     else:

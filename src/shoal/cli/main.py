@@ -33,6 +33,8 @@ from shoal.cli.options import (
     EngineOption,
     EvaluationsOption,
     ExecutorOption,
+    FileEncodingOption,
+    FirstGenomesOption,
     FoldsOption,
     GenerationsOption,
     GroupOption,
@@ -146,6 +148,7 @@ def run(
     folds: FoldsOption = None,
     log_columns: LogColumnsOption = None,
     encoding: EncodingOption = None,
+    file_encoding: FileEncodingOption = None,
     role: RoleOption = None,
     # A simulation
     demo_simulation: DemoSimulationOption = False,
@@ -157,6 +160,7 @@ def run(
     population: PopulationOption = None,
     iterations: IterationsOption = None,
     sampler: SamplerOption = None,
+    first_genomes: FirstGenomesOption = None,
     repeats: RepeatsOption = None,
     racing: RacingOption = None,
     seed: SeedOption = None,
@@ -246,6 +250,7 @@ def check(
     folds: Annotated[int | None, typer.Option(help=field_help.FOLDS)] = None,
     drop: DropOption = None,
     order: OrderOption = None,
+    file_encoding: FileEncodingOption = None,
     role: RoleOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -259,12 +264,13 @@ def check(
     from shoal.cli.waiting import Waiting
     from shoal.data.column_profile import column_facts
     from shoal.data.diagnostics import check_table
+    from shoal.data.part_targets import has_accuracy
     from shoal.data.preparation import table_and_target
     from shoal.data.roles import parse_roles
 
     roles = parse_roles(role or ())
     with Waiting("Looking at the table", quiet=as_json):
-        name, source, targets = table_and_target(data, target)
+        name, source, targets = table_and_target(data, target, file_encoding)
         facts = column_facts(source)
         diagnosis = check_table(
             name,
@@ -277,6 +283,7 @@ def check(
             folds=folds,
             drop=drop or (),
             order=order,
+            file_encoding=file_encoding,
             **roles,
         )
 
@@ -290,7 +297,10 @@ def check(
     if diagnosis.bad:
         raise typer.Exit(2)
     if not as_json:
-        print_next(["run", *_given_again(context)])
+        metric = []
+        if diagnosis.dataset is not None and not has_accuracy(diagnosis.dataset):
+            metric = ["--metric", "mae"]
+        print_next(["run", *_given_again(context), *metric])
 
 
 def _given_again(context: typer.Context) -> list[str]:

@@ -280,8 +280,16 @@ def predict(
         ),
     ] = "",
     strict: Annotated[
-        bool, typer.Option("--strict", help="Refuse categories that training has never seen")
+        bool, typer.Option("--strict", help="Refuse what training has never seen")
     ] = False,
+    file_encoding: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="DATA's text encoding, such as cp1251; it may be another one than that of the "
+            "training table; default: recognised",
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Apply an exported model to a table."""
@@ -302,7 +310,7 @@ def predict(
         loaded = standalone.load_model(model)
         source = data
         with Waiting("Predicting", quiet=as_json):
-            columns = read_cells(str(data))
+            columns = read_cells(str(data), file_encoding)
             kept = standalone.kept_columns(columns, keep)
             prediction = standalone.predict(loaded, columns, strict=strict, each=spread)
             standalone.write_predictions(out, prediction, proba=proba, kept=kept)

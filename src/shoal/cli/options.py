@@ -132,6 +132,14 @@ DropOption = Annotated[
 OrderOption = Annotated[
     str | None, typer.Option(metavar="COL", help=field_help.ORDER, rich_help_panel=_DATA)
 ]
+FileEncodingOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help=f"{field_help.FILE_ENCODING}, such as cp1251; default: recognised",
+        rich_help_panel=_DATA,
+    ),
+]
 SameOption = Annotated[
     str | None,
     typer.Option(
@@ -209,6 +217,14 @@ SamplerOption = Annotated[
         metavar="NAME",
         help=f"{field_help.SAMPLER}: {', '.join(SAMPLERS)}, optuna:CLASS or MODULE:CLASS; "
         "default: genetic",
+        rich_help_panel=_SEARCH,
+    ),
+]
+FirstGenomesOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE",
+        help=f"{field_help.FIRST_GENOMES}: JSON, one or a list, as genome.json of an export",
         rich_help_panel=_SEARCH,
     ),
 ]

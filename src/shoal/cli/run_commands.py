@@ -47,7 +47,7 @@ def runs(
     """List the runs, newest first; archived ones only when asked for."""
     from shoal.cli.tables import UNCUT_WIDTH, runs_table
     from shoal.presentation.run_json import run_row
-    from shoal.store import open_store, shown_address, store_exists
+    from shoal.store import FIRST_RUN, open_store, shown_address, store_exists
 
     wanted = RunFilter(search, state, tag, table, archived)
     every: list[RunView] = []
@@ -65,7 +65,7 @@ def runs(
     elif every:
         echo(f"None of {len(every):,} runs in {shown_address(store)} is like that.")
     else:
-        echo(f"No runs in {shown_address(store)}. Start one: shoal run")
+        echo(f"There is no run yet in {shown_address(store)}. What to do: {FIRST_RUN}.")
 
 
 @app.command()

@@ -30,6 +30,7 @@ _DATA_OPTIONS = (
     "weight",
     "drop",
     "order",
+    "file_encoding",
     "test_fraction",
     "validation_fraction",
 )
@@ -72,6 +73,7 @@ def read_run_input(given: dict[str, Any], settings_file: Path | None) -> RunInpu
     from shoal.problems.registry import fill_settings, names_code, usual_settings
     from shoal.problems.table_input import load_with_columns
     from shoal.settings.budgets import with_budget
+    from shoal.settings.first_genomes import read_genomes
     from shoal.settings.search_settings import SearchSettings, read_settings_file
 
     values: dict[str, Any] = {}
@@ -97,6 +99,9 @@ def read_run_input(given: dict[str, Any], settings_file: Path | None) -> RunInpu
 
     if settings_file is not None and given.get("start_from") is None and "start_from" in values:
         values["start_from"] = _beside(settings_file, values["start_from"])
+
+    if given.get("first_genomes") is not None:
+        values["first_genomes"] = read_genomes(given["first_genomes"])
 
     options = read_options("--option", values.pop("options", {}))
     subject: Subject

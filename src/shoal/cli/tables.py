@@ -211,6 +211,8 @@ def _data_text(run: RunView) -> str:
         names = [columns] if isinstance(columns, str) else columns
         if names:
             parts.append(f"{words} {', '.join(names)}")
+    if options.get("file_encoding"):
+        parts.append(f"read in {options['file_encoding']}")
     return ", ".join(parts)
 
 
@@ -405,6 +407,8 @@ def _option_text(finding: Finding) -> str:
         option = "--same all"
     if finding.order:
         option = f"--order {shlex.quote(finding.order)}"
+    if finding.file_encoding:
+        option = f"--file-encoding {finding.file_encoding}"
     return f" ({option})" if option else ""
 
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from shoal.data.dates import DateColumn
 from shoal.data.encoder import ClassTarget, Encoder, NumericColumn
+from shoal.data.file_encoding import parse_file_encoding
 from shoal.data.presets import DATA_PRESETS, DataPreset
 from shoal.data.splits import SEEDS, repeated_rows
 from shoal.errors import SettingsError
@@ -87,6 +88,9 @@ class DataOptions:
         and fold k validates the rows that follow those that it trains on; equal values stay in one
         part. Of the column itself only what comes again is a feature, such as the day of the week.
         Modern only.
+    file_encoding
+        In which text encoding the CSV file was to be read; None: it was recognised. The table is
+        read already, so this changes nothing: it is kept to read the file again.
 
     Raises
     ------
@@ -109,6 +113,7 @@ class DataOptions:
     encoding: Encoding = "values"
     drop: tuple[str, ...] = ()
     order: str | None = None
+    file_encoding: str | None = None
 
     def __post_init__(self) -> None:
         for column in self.targets:
@@ -256,6 +261,7 @@ class DataOptions:
         log_columns: Logs | None = None,
         columns: str | Sequence[str] = (),
         drop: str | Sequence[str] = (),
+        file_encoding: str | None = None,
         **others: Any,
     ) -> DataOptions:
         """The options of a run that begins now: what is None is what its preset has now.
@@ -272,6 +278,8 @@ class DataOptions:
             None: "auto" with modern.
         columns, drop
             A list of columns, or a text that names columns with commas between.
+        file_encoding
+            In any spelling that Python knows.
         others
             The other options by name.
 
@@ -305,6 +313,7 @@ class DataOptions:
             same=_parse_same(same),
             columns=parse_names("columns", columns),
             drop=parse_names("drop", drop),
+            file_encoding=parse_file_encoding(file_encoding),
             **chosen,
             **others,
         )
@@ -319,7 +328,7 @@ class DataOptions:
 
         values["columns"] = list(self.columns)
         values["drop"] = list(self.drop)
-        for came_later in ("columns", "weight", "drop", "order"):
+        for came_later in ("columns", "weight", "drop", "order", "file_encoding"):
             if not values[came_later]:
                 del values[came_later]
         if self.encoding == "values":

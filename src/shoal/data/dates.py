@@ -68,6 +68,8 @@ class DateColumn:
         Of the training values, in days.
     missing_indicator
         Whether a last input, 0 or 1, says where values are missing.
+    extent
+        The first and the last training value, in days; None: there is none.
     kind
         "date", the tag in JSON.
     """
@@ -81,6 +83,7 @@ class DateColumn:
     mean: float = 0.0
     scale: float = 1.0
     missing_indicator: bool = False
+    extent: tuple[float, float] | None = None
     kind: Literal["date"] = "date"
 
     @property

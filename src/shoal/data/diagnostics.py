@@ -25,13 +25,17 @@ from shoal.data.dates import DateColumn
 from shoal.data.encoder import FLOAT32_MAX, NumericColumn, fit_column, skewness
 from shoal.data.encoding_findings import misread_texts
 from shoal.data.feature_findings import (
+    alike_categories,
     answers_in_disguise,
+    classes_without_value,
+    codes,
     copies_of_rows,
     is_identifier,
     left_out,
     marks_of_missing,
     missing_cells,
     notations,
+    subtotals,
     text_columns,
     useless_columns,
 )
@@ -47,6 +51,7 @@ from shoal.data.findings import (
 )
 from shoal.data.messages import count_of, first_few
 from shoal.data.other_tables import Table
+from shoal.data.part_targets import check_accuracy, check_accuracy_of_folds
 from shoal.data.preparation import prepare, prepare_new, table_and_target
 from shoal.data.series_findings import series_in_time
 from shoal.data.splits import FoldsError
@@ -95,6 +100,8 @@ def check(
     ------
     DataError
         If the table cannot be read at all, or no target is known.
+    SettingsError
+        If its ``file_encoding`` is none.
 
     Examples
     --------
@@ -103,7 +110,7 @@ def check(
     >>> check(flowers, "kind").bad
     False
     """
-    name, table, known = table_and_target(data, target)
+    name, table, known = table_and_target(data, target, options.get("file_encoding"))
     return check_table(name, table, known, preset, **options)
 
 
@@ -188,13 +195,18 @@ def _all_findings(examination: Examination) -> Iterator[Finding]:
     yield from _days(examination)
     yield from _folds(examination)
     yield from _target(examination)
+    yield from _accuracy(examination)
     yield from left_out(examination)
     yield from misread_texts(examination)
     yield from notations(examination)
+    yield from codes(examination)
+    yield from subtotals(examination)
     yield from marks_of_missing(examination)
     yield from missing_cells(examination)
     yield from useless_columns(examination)
     yield from text_columns(examination)
+    yield from alike_categories(examination)
+    yield from classes_without_value(examination)
     yield from answers_in_disguise(examination)
     yield from copies_of_rows(examination)
     yield from series_in_time(examination)
@@ -367,7 +379,8 @@ def _folds(examination: Examination) -> Iterator[Finding]:
     usual = examination.rules.new_run.get("folds", 1)
     if dataset.options.folds < usual:
         try:
-            prepare(examination.name, examination.table, replace(dataset.options, folds=usual))
+            folded = replace(dataset.options, folds=usual)
+            check_accuracy_of_folds(prepare(examination.name, examination.table, folded))
         except FoldsError as error:
             yield Finding(
                 "look",
@@ -415,6 +428,16 @@ def _amounts(examination: Examination, target: str) -> Finding:
             "look for wrong values; have its logarithm predicted if relative errors matter",
         )
     return Finding("good", f"Regression of {name}: {count_of(distinct, 'different value')}.")
+
+
+def _accuracy(examination: Examination) -> Iterator[Finding]:
+    """Say where the accuracy is undefined, by which a search selects unless told otherwise."""
+    if examination.dataset is None:
+        return
+    try:
+        check_accuracy(examination.dataset)
+    except DataError as error:
+        yield Finding("look", error.problem, error.remedy)
 
 
 def _tail(target: pd.Series) -> float:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from shoal.data.dates import DateColumn, cycles_of, dates_as_days, holds_dates, is_like_a_date
 from shoal.errors import DataError
-from shoal.inference.standalone import Notation, log, to_number, truth_of
+from shoal.inference.standalone import Notation, are_truths, log, to_number, truth_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -63,6 +63,10 @@ class NumericColumn:
         logarithm.
     notation
         How the column was written in training; None: plainly.
+    extent
+        The smallest and the largest training value; None: there is none.
+    whole
+        Whether all training values are whole numbers.
     kind
         "numeric", the tag in JSON.
     """
@@ -74,6 +78,8 @@ class NumericColumn:
     missing_indicator: bool = False
     log_floor: float | None = None
     notation: Notation | None = None
+    extent: tuple[float, float] | None = None
+    whole: bool = False
     kind: Literal["numeric"] = "numeric"
 
     @property
@@ -324,7 +330,8 @@ class Encoder:
 def _to_json(described: Column | Target) -> dict[str, Any]:
     values = asdict(described)
     # Not there where there is nothing to say, so that older readers know all that is there.
-    for key, nothing in (("notation", None), ("truth", False)):
+    unsaid = (("notation", None), ("truth", False), ("extent", None), ("whole", False))
+    for key, nothing in unsaid:
         if key in values and values[key] == nothing:
             del values[key]
 
@@ -486,7 +493,17 @@ def _fit_numeric(
         mean, scale = mean_and_scale(log(known))
 
     any_missing = len(known) < len(train_values)
-    return NumericColumn(column, fill, mean, scale, any_missing, floor)
+    all_whole = len(known) > 0 and bool((known == np.floor(known)).all())
+    return NumericColumn(
+        column, fill, mean, scale, any_missing, floor, extent=extent_of(known), whole=all_whole
+    )
+
+
+def extent_of(values: NDArray[np.float64]) -> tuple[float, float] | None:
+    """The smallest and the largest of values (n,); None of none."""
+    if not len(values):
+        return None
+    return float(values.min()), float(values.max())
 
 
 def fit_dates(name: str, series: pd.Series, train: NDArray[np.int64]) -> DateColumn:
@@ -511,6 +528,7 @@ def fit_dates(name: str, series: pd.Series, train: NDArray[np.int64]) -> DateCol
         mean=mean,
         scale=scale,
         missing_indicator=len(known) < len(train_values),
+        extent=extent_of(known),
     )
 
 
@@ -559,8 +577,9 @@ def _fit_categorical(name: str, series: pd.Series, train: NDArray[np.int64]) -> 
 
     # In all rows, so that no row that was another level becomes one of these.
     everywhere = {text for text in texts if isinstance(text, str)}
-    truths = {truth_of(text) for text in everywhere} - {None}
-    return CategoricalColumn(column, tuple(levels), truth=len(truths) == len(everywhere) > 0)
+    # Of "yes" and "Y" nobody knows which one TRUE would be.
+    are_different = len({truth_of(text) for text in everywhere}) == len(everywhere)
+    return CategoricalColumn(column, tuple(levels), truth=are_different and are_truths(everywhere))
 
 
 def finite_numbers(name: str, series: pd.Series) -> NDArray[np.float64]:

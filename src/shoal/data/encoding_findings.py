@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from shoal.data.canonical import CanonicalTable, is_numeric
+from shoal.data.central_europe import ENCODINGS as CENTRAL
+from shoal.data.central_europe import central_european
 from shoal.data.findings import Examination, Finding, quoted
 from shoal.data.messages import count_of
 
@@ -22,19 +24,22 @@ _BEYOND_ASCII = re.compile(r"[^\x00-\x7f]+")
 _FEWEST = 3
 _AROUND_WORDS = frozenset("\u00a0«»‹›“”„‘’‚–—…•·¿¡")
 
-# The encodings that are thought of, and what people call them.
+# The encodings that are thought of, what people call them, and what reads them: the larger one of
+# two, where one has all characters of the other.
 _ENCODINGS = {
-    "cp1251": "Windows-1251",
-    "koi8_r": "KOI8-R",
-    "cp1253": "Windows-1253",
-    "cp1255": "Windows-1255",
-    "cp1256": "Windows-1256",
-    "gb18030": "GB 18030",
-    "big5": "Big5",
-    "shift_jis": "Shift-JIS",
-    "euc_jp": "EUC-JP",
-    "euc_kr": "EUC-KR",
+    "cp1251": ("Windows-1251", "cp1251"),
+    "koi8_r": ("KOI8-R", "koi8-r"),
+    "cp1253": ("Windows-1253", "cp1253"),
+    "cp1255": ("Windows-1255", "cp1255"),
+    "cp1256": ("Windows-1256", "cp1256"),
+    "gb18030": ("GB 18030", "gb18030"),
+    "big5": ("Big5", "cp950"),
+    "shift_jis": ("Shift-JIS", "cp932"),
+    "euc_jp": ("EUC-JP", "euc_jp"),
+    "euc_kr": ("EUC-KR", "cp949"),
 }
+# In what a file may have been read whose letters are those of Windows-1252.
+_READ_AS_WESTERN = ("cp1252", "iso8859-1", "iso8859-15")
 _LOOKED_AT = 4_000
 
 # What UTF-8 begins most letters of Europe with, and its quotes and dashes, read as Windows-1252.
@@ -49,13 +54,27 @@ class _Text(NamedTuple):
 
 
 def misread_texts(examination: Examination) -> Iterator[Finding]:
-    """Find texts that were encoded twice, and those of encodings that Windows-1252 is taken for."""
-    texts = [*_texts_beyond_ascii(examination.table, examination.sample)]
+    """Find texts that were encoded twice, and those that were read in another encoding."""
+    table = examination.table
+    named = examination.options.get("file_encoding")
+    if named is not None:
+        utf8 = _first_of_utf8(table, examination.sample, table.file_encoding or str(named))
+        if utf8 is not None:
+            own, meant = utf8
+            yield Finding(
+                "look",
+                f"{quoted(own.text)}, {own.place}, looks like {quoted(meant)} in UTF-8 that was "
+                f"read as {named}, as are all texts with letters beyond ASCII.",
+                "leave the file's encoding (--file-encoding) out",
+            )
+            return
+
+    texts = [*_texts_beyond_ascii(table, examination.sample, _is_western)]
     twice = {}
     for own in texts:
-        meant = meant_by(own.text)
-        if meant is not None:
-            twice[own] = meant
+        meant_once = meant_by(own.text)
+        if meant_once is not None:
+            twice[own] = meant_once
     if twice:
         first, meant = next(iter(twice.items()))
         yield Finding(
@@ -66,34 +85,87 @@ def misread_texts(examination: Examination) -> Iterator[Finding]:
         )
         return
 
+    central = central_european([(own.text, _bytes_of(own.text)) for own in texts])
+    if central is not None:
+        changed = [
+            own for own in texts if _bytes_of(own.text).decode(central, "replace") != own.text
+        ]
+        yield _misread(table, changed, CENTRAL[central], central)
+        return
     strange = [own for own in texts if _has_strange_word(own.text)]
     if not strange or 2 * len(strange) < len(texts):
         return
     encoding = likely_encoding([own.text for own in strange])
-    first = strange[0]
+    name, codec = ("", "") if encoding is None else _ENCODINGS[encoding]
+    yield _misread(table, strange, name, codec)
+
+
+def _misread(table: CanonicalTable, texts: list[_Text], name: str, codec: str) -> Finding:
+    """The finding of texts that were read as Windows-1252.
+
+    ``name`` and ``codec`` are of their encoding; empty if nobody knows it.
+    """
+    first = texts[0]
     what = "is in no language that Windows-1252 is for, as which it was read"
-    if encoding is not None:
-        name = _ENCODINGS[encoding]
-        meant = _bytes_of(first.text).decode(encoding, "replace")
+    if codec:
+        meant = _bytes_of(first.text).decode(codec, "replace")
         what = f"looks like {quoted(meant)} in {name} that was read as Windows-1252"
-    yield Finding(
+
+    remedy = "open the file that the table comes from in its encoding, and save it as UTF-8"
+    option = ""
+    if table.file_encoding in _READ_AS_WESTERN:
+        remedy = "say which encoding the file has, or save it as UTF-8"
+        option = codec if codec and _can_decode(texts, codec) else ""
+    return Finding(
         "look",
-        f"{quoted(first.text)}, {first.place}, {what} ({count_of(len(strange), 'such text')}).",
-        "save the file as UTF-8",
+        f"{quoted(first.text)}, {first.place}, {what} ({count_of(len(texts), 'such text')}).",
+        remedy,
+        file_encoding=option,
     )
 
 
-def _texts_beyond_ascii(table: CanonicalTable, sample: CanonicalTable) -> Iterator[_Text]:
-    """The different names and cells that may be bytes of a file read as Windows-1252."""
+def _can_decode(texts: list[_Text], codec: str) -> bool:
+    try:
+        for own in texts:
+            _bytes_of(own.text).decode(codec)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _first_of_utf8(
+    table: CanonicalTable, sample: CanonicalTable, encoding: str
+) -> tuple[_Text, str] | None:
+    """A text of a file of UTF-8 that was read in another encoding, and what it means.
+
+    None if not all texts are such.
+    """
+    first = None
+    try:
+        for own in _texts_beyond_ascii(table, sample, lambda text: True):
+            meant = own.text.encode(encoding).decode()
+            if meant == own.text or meant.isascii():
+                return None
+            first = first or (own, meant)
+    # They are none, or characters of several bytes of that encoding.
+    except UnicodeError:
+        return None
+    return first
+
+
+def _texts_beyond_ascii(
+    table: CanonicalTable, sample: CanonicalTable, is_wanted: Callable[[str], bool]
+) -> Iterator[_Text]:
+    """The different names and cells with letters beyond ASCII that are wanted."""
     for name in table.columns:
-        if not name.isascii() and _is_western(name):
+        if not name.isascii() and is_wanted(name):
             yield _Text(name, "the name of a column")
     for name in table.columns:
         column = sample[name]
         if is_numeric(column):
             continue
         for cell in column.dropna().unique():
-            if not cell.isascii() and _is_western(cell):
+            if not cell.isascii() and is_wanted(cell):
                 yield _Text(cell, f"in {quoted(name)}")
 
 

@@ -42,6 +42,8 @@ class Finding:
         Whether keeping rows with equal features in one part would mend it.
     order
         The column in whose order a split of the rows would mend it; empty where none would.
+    file_encoding
+        The text encoding that the file would have to be read in; empty where none would mend it.
     """
 
     status: Status
@@ -50,6 +52,7 @@ class Finding:
     leave: tuple[str, ...] = ()
     together: bool = False
     order: str = ""
+    file_encoding: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON values."""

@@ -244,38 +244,6 @@ def _check_first_rows_have_classes(name: str, labels: Labels, split: Split) -> N
         )
 
 
-def check_targets_of_parts(
-    name: str,
-    labels: Labels,
-    split: Split,
-    options: DataOptions,
-    weight: NDArray[np.float32] | None = None,
-) -> None:
-    """Check that the accuracy of a regression is defined on every part.
-
-    Raises
-    ------
-    DataError
-        If all targets of a part are 0: accuracy divides by their mean size. Rows of weight 0 do
-        not count.
-    """
-    if labels.classes:
-        return
-
-    counts = labels.values.reshape(len(labels.values), -1) != 0
-    if weight is not None:
-        counts &= weight[:, None] > 0
-    for label, rows, error in _parts_that_score(split):
-        for column, counts_in in zip(options.targets, counts[rows].any(axis=0), strict=True):
-            if not counts_in:
-                raise error(
-                    f"{name}: the {label} part has only zeros in {column!r}: its accuracy is "
-                    "undefined.",
-                    expected="mean |target| above zero",
-                    remedy="choose another data seed or fraction, or add rows",
-                )
-
-
 def check_weights_of_parts(name: str, roles: Roles, split: Split, options: DataOptions) -> None:
     """Check that some row of every part counts.
 

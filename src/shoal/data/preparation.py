@@ -34,7 +34,8 @@ from shoal.data.encoder import (
 )
 from shoal.data.messages import check_has_column, count_of, list_columns
 from shoal.data.other_tables import Table
-from shoal.data.partition import check_targets_of_parts, check_weights_of_parts, split_table
+from shoal.data.part_targets import check_accuracy_of_folds, check_training_targets
+from shoal.data.partition import check_weights_of_parts, split_table
 from shoal.data.roles import read_roles
 from shoal.data.splits import FoldsError, Rows, Split
 from shoal.data.table_io import BUNDLED, read_table
@@ -66,6 +67,7 @@ def load_dataset(
     encoding: Encoding = "values",
     drop: str | Sequence[str] = (),
     order: str | None = None,
+    file_encoding: str | None = None,
 ) -> Dataset:
     """Read a table and prepare it for training: split it, encode its columns, scale its target.
 
@@ -123,6 +125,9 @@ def load_dataset(
         trains on. Rows with equal values stay in one part. Of the column itself only what comes
         again is a feature, such as the day of the week of a date. Modern only. None: rows are
         shared out at random.
+    file_encoding
+        The text encoding of a CSV file, by a name that Python knows, such as "cp1251". None: it is
+        recognised, as UTF-8, UTF-16 or UTF-32 with a byte order mark, or else Windows-1252.
 
     Returns
     -------
@@ -161,17 +166,20 @@ def load_dataset(
         "encoding": encoding,
         "drop": drop,
         "order": order,
+        "file_encoding": file_encoding,
     }
     # Only where it was named: its absence asks for folds.
     if validation_fraction is not None:
         options["validation_fraction"] = validation_fraction
 
-    name, table, target = table_and_target(data, target)
+    name, table, target = table_and_target(data, target, file_encoding)
     return prepare_new(name, table, target, preset, **options)
 
 
 def table_and_target(
-    data: str | os.PathLike[str] | Table, target: str | Sequence[str] | None = None
+    data: str | os.PathLike[str] | Table,
+    target: str | Sequence[str] | None = None,
+    file_encoding: str | None = None,
 ) -> tuple[str, CanonicalTable, str | Sequence[str]]:
     """Read a table, and find its target if it is a bundled one.
 
@@ -179,7 +187,7 @@ def table_and_target(
 
     Parameters
     ----------
-    data, target
+    data, target, file_encoding
         As in `load_dataset`.
 
     Returns
@@ -192,8 +200,10 @@ def table_and_target(
     ------
     DataError
         If the table cannot be read, or no target is known.
+    SettingsError
+        As `read_table`.
     """
-    name, table = read_table(data)
+    name, table = read_table(data, file_encoding)
     if target is None and isinstance(data, str):
         target = BUNDLED.get(data)
 
@@ -222,8 +232,9 @@ def prepare_new(
 ) -> Dataset:
     """Prepare a table for a run that begins now.
 
-    It is `prepare` with the options of `DataOptions.of_new_run`, except that a table with too few
-    rows, groups or members of a class for folds that nobody asked for has one validation part.
+    It is `prepare` with the options of `DataOptions.of_new_run`, except that a table has one
+    validation part where nobody asked for folds, and they would have too few rows, groups or
+    members of a class, or no accuracy.
 
     Parameters
     ----------
@@ -243,13 +254,24 @@ def prepare_new(
     table = as_canonical(name, source)
     check_no_totals(name, table)
 
-    try:
+    dataset = _prepared(name, table, options, folds_were_asked_for=folds is not None)
+    check_training_targets(dataset)
+    return dataset
+
+
+def _prepared(
+    name: str, table: CanonicalTable, options: DataOptions, folds_were_asked_for: bool
+) -> Dataset:
+    if folds_were_asked_for:
         return prepare(name, table, options)
+
+    try:
+        dataset = prepare(name, table, options)
+        check_accuracy_of_folds(dataset)
+        return dataset
     except FoldsError:
-        if folds is not None:
-            raise
-    _log.debug("%s: folds are given up, one part validates", name)
-    return prepare(name, table, replace(options, folds=1))
+        _log.debug("%s: folds are given up, one part validates", name)
+        return prepare(name, table, replace(options, folds=1))
 
 
 def prepare(name: str, source: CanonicalTable | pd.DataFrame, options: DataOptions) -> Dataset:
@@ -311,7 +333,6 @@ def prepare(name: str, source: CanonicalTable | pd.DataFrame, options: DataOptio
     arrays = _Arrays(inputs, y, labels.values, roles.columns, roles.weight)
 
     check_weights_of_parts(name, roles, split, options)
-    check_targets_of_parts(name, labels, split, options, roles.weight)
     train = arrays.part(split.train)
     assert train is not None, "split_table refuses a split without training rows"
     return Dataset(

@@ -27,6 +27,7 @@ from shoal.data.canonical import (
     stored_columns,
     to_data_error,
 )
+from shoal.data.file_encoding import parse_file_encoding, refuse_file_encoding
 from shoal.data.other_tables import Table, to_frame
 from shoal.data.parquet_size import CELL_BYTES, check_decoded_size, read_in_parts, too_large
 from shoal.errors import DataError
@@ -62,9 +63,12 @@ _ADDRESS = re.compile(r"(?:https?|ftps?|s3|gs|gcs|az|abfss?|hdfs|file):/+")
 # the attributes of its DataFrame.
 _WRITTEN = "shoal_written"
 _LEFT_OUT = "shoal_left_out"
+_FILE_ENCODING = "shoal_file_encoding"
 
 
-def read_table(data: str | os.PathLike[str] | Table) -> tuple[str, CanonicalTable]:
+def read_table(
+    data: str | os.PathLike[str] | Table, file_encoding: str | None = None
+) -> tuple[str, CanonicalTable]:
     """Read a table from wherever a user has it.
 
     Parameters
@@ -72,6 +76,8 @@ def read_table(data: str | os.PathLike[str] | Table) -> tuple[str, CanonicalTabl
     data
         The name of a bundled table ("concrete"), the path of a CSV or Parquet file, or a DataFrame
         or another table (`to_frame`).
+    file_encoding
+        The text encoding of a CSV file, by a name that Python knows. None: recognised.
 
     Returns
     -------
@@ -85,6 +91,8 @@ def read_table(data: str | os.PathLike[str] | Table) -> tuple[str, CanonicalTabl
     DataError
         If it cannot be read. The message names the file and, where they exist, row (the header is
         row 1) and column.
+    SettingsError
+        If there is no such encoding, or if the table is no CSV file.
 
     Examples
     --------
@@ -92,13 +100,15 @@ def read_table(data: str | os.PathLike[str] | Table) -> tuple[str, CanonicalTabl
     >>> name, len(table), table.columns[0]
     ('concrete', 1030, 'cement')
     """
+    encoding = parse_file_encoding(file_encoding)
     if not isinstance(data, str | os.PathLike):
         frame = to_frame(data)
         if frame is not None:
+            refuse_file_encoding(encoding, "a table in memory")
             return "table", CanonicalTable.from_frame("table", frame)
 
     with _opened(data) as (file_name, file):
-        table = _table_from_file(file_name, file, MAX_DECODED_BYTES)
+        table = _table_from_file(file_name, file, MAX_DECODED_BYTES, encoding)
     # The suffix says the format, and is no part of what people call the table.
     return Path(file_name).stem, table
 
@@ -136,7 +146,10 @@ def _opened(data: object) -> Iterator[tuple[str, BinaryIO]]:
 
 
 def table_from_bytes(
-    name: str, content: bytes, most_bytes: int = MAX_DECODED_BYTES
+    name: str,
+    content: bytes,
+    most_bytes: int = MAX_DECODED_BYTES,
+    file_encoding: str | None = None,
 ) -> CanonicalTable:
     """Read the bytes of a CSV or Parquet file, an upload for example.
 
@@ -149,27 +162,36 @@ def table_from_bytes(
         The whole file.
     most_bytes
         How large the table may be in memory: 8 bytes a cell, and its texts.
+    file_encoding
+        As `read_table` takes it.
 
     Raises
     ------
     DataError
         If the bytes hold no sound table, or too large a one.
+    SettingsError
+        As `read_table`.
     """
+    encoding = parse_file_encoding(file_encoding)
     if len(content) > MAX_BYTES:
         raise _too_large(name)
-    return _table_from_file(name, io.BytesIO(content), most_bytes)
+    return _table_from_file(name, io.BytesIO(content), most_bytes, encoding)
 
 
-def _table_from_file(name: str, file: BinaryIO, most_bytes: int) -> CanonicalTable:
+def _table_from_file(
+    name: str, file: BinaryIO, most_bytes: int, encoding: str | None
+) -> CanonicalTable:
     """Read a file of at most `MAX_BYTES`."""
     size = file.seek(0, io.SEEK_END)
     if _is_parquet(name, file):
+        refuse_file_encoding(encoding, f"the Parquet file {name}")
         _log.debug("reading %r (%d bytes) as Parquet", name, size)
         convert = partial(CanonicalTable.from_frame, name)
         return _read_parquet(name, file, convert, most_bytes)
 
     _log.debug("reading %r (%d bytes) as CSV", name, size)
-    columns = _parse(name, file)
+    columns = _parse(name, file, encoding)
+    _log.debug("%r is read in %s", name, columns.encoding)
     _check_size(name, columns, size, most_bytes)
     return CanonicalTable.from_texts(columns)
 
@@ -188,8 +210,8 @@ def _is_parquet(name: str, file: BinaryIO) -> bool:
     return begins_so or Path(name).suffix.lower() in _PARQUET_SUFFIXES
 
 
-def _parse(name: str, file: BinaryIO) -> TextTable:
-    """The columns of a CSV file."""
+def _parse(name: str, file: BinaryIO, encoding: str | None) -> TextTable:
+    """The columns of a CSV file; its encoding is recognised where none is named."""
     reader = None
     if file.seek(0, io.SEEK_END) >= PIECE_BYTES:
         # PyArrow takes long to load.
@@ -198,7 +220,7 @@ def _parse(name: str, file: BinaryIO) -> TextTable:
         reader = ArrowReader()
     file.seek(0)
     try:
-        return read_csv(file, reader)
+        return read_csv(file, reader, encoding)
     except TableError as error:
         raise to_data_error(name, error) from None
 
@@ -211,8 +233,8 @@ def to_parquet(table: CanonicalTable | pd.DataFrame, *, with_messages: bool = Fa
     table
         The table, with the notations of its numbers.
     with_messages
-        Write also what only messages need: why columns are refused, what gaps were, and what of the
-        file is left out.
+        Write also what only messages need: why columns are refused, what gaps were, what of the
+        file is left out, and its encoding.
 
     Raises
     ------
@@ -232,6 +254,8 @@ def to_parquet(table: CanonicalTable | pd.DataFrame, *, with_messages: bool = Fa
         frame.attrs[_WRITTEN] = written
     if with_messages and canonical.left_out:
         frame.attrs[_LEFT_OUT] = list(canonical.left_out)
+    if with_messages and canonical.file_encoding:
+        frame.attrs[_FILE_ENCODING] = canonical.file_encoding
     buffer = io.BytesIO()
     try:
         frame.to_parquet(buffer, engine="pyarrow", index=False)
@@ -260,10 +284,16 @@ def _from_stored(frame: FrameInParts) -> CanonicalTable:
     for column, values in frame.attrs.get(_WRITTEN, {}).items():
         written[column] = Written.from_dict(values)
     table = CanonicalTable.from_stored("stored table", frame, written)
-    return replace(table, left_out=tuple(frame.attrs.get(_LEFT_OUT, ())))
+    return replace(
+        table,
+        left_out=tuple(frame.attrs.get(_LEFT_OUT, ())),
+        file_encoding=frame.attrs.get(_FILE_ENCODING, ""),
+    )
 
 
-def read_cells(data: str | os.PathLike[str]) -> Mapping[str, Cells]:
+def read_cells(
+    data: str | os.PathLike[str], file_encoding: str | None = None
+) -> Mapping[str, Cells]:
     """Read the columns of a table for a prediction, with texts as they are written.
 
     A model knows which columns are numbers, and how they were written in training.
@@ -272,31 +302,40 @@ def read_cells(data: str | os.PathLike[str]) -> Mapping[str, Cells]:
     ----------
     data
         As in `read_table`, but for a DataFrame.
+    file_encoding
+        As in `read_table`; it may be another one than that of the training table.
 
     Raises
     ------
-    DataError
+    DataError, SettingsError
         As in `read_table`.
     """
+    encoding = parse_file_encoding(file_encoding)
     with _opened(data) as (name, file):
         if _is_parquet(name, file):
+            refuse_file_encoding(encoding, f"the Parquet file {name}")
             return _parquet_cells(name, file, MAX_DECODED_BYTES)
-        return _parse(name, file)
+        return _parse(name, file, encoding)
 
 
 def cells_from_bytes(
-    name: str, content: bytes, most_bytes: int = MAX_DECODED_BYTES
+    name: str,
+    content: bytes,
+    most_bytes: int = MAX_DECODED_BYTES,
+    file_encoding: str | None = None,
 ) -> Mapping[str, Cells]:
     """The columns of an uploaded table for a prediction, as `read_cells` reads a file.
 
     Parameters and errors are those of `table_from_bytes`.
     """
+    encoding = parse_file_encoding(file_encoding)
     if len(content) > MAX_BYTES:
         raise _too_large(name)
     file = io.BytesIO(content)
     if _is_parquet(name, file):
+        refuse_file_encoding(encoding, f"the Parquet file {name}")
         return _parquet_cells(name, file, most_bytes)
-    columns = _parse(name, file)
+    columns = _parse(name, file, encoding)
     _check_size(name, columns, len(content), most_bytes)
     return columns
 

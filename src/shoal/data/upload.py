@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from shoal.data.canonical import CanonicalTable, is_numeric
+from shoal.data.file_encoding import parse_file_encoding
 from shoal.data.table_io import (
     cells_from_bytes,
     from_parquet,
@@ -24,7 +25,7 @@ from shoal.data.table_io import (
     table_from_bytes,
     to_parquet,
 )
-from shoal.errors import DataError
+from shoal.errors import DataError, SettingsError
 from shoal.inference.standalone import Cells, reason_of
 from shoal.system.child import Child, Entry, Parent, answer
 from shoal.system.process import SINGLE_THREADED, limit_memory
@@ -35,6 +36,9 @@ MAX_UPLOADED_BYTES = 256 * 2**20
 READER_BYTES = 2 * 2**30
 # How long it may take.
 READER_SECONDS = 300.0
+
+# What it may refuse a file with.
+_REFUSALS = {refusal.__name__: refusal for refusal in (DataError, SettingsError)}
 
 # What the process runs.
 ENTRY: str = Entry.UPLOAD
@@ -50,28 +54,35 @@ _ENVIRONMENT = {
 _ONE_AT_A_TIME = threading.Lock()
 
 
-def table_from_upload(name: str, content: bytes) -> CanonicalTable:
+def table_from_upload(
+    name: str, content: bytes, file_encoding: str | None = None
+) -> CanonicalTable:
     """Read the bytes of an uploaded CSV or Parquet file.
 
     Parameters
     ----------
-    name, content
+    name, content, file_encoding
         As `table_from_bytes` takes them.
 
     Raises
     ------
     DataError
         If the bytes hold no sound table, or one that takes too much memory or time to read.
+    SettingsError
+        As `table_from_bytes`.
     """
-    return from_parquet(_read(name, content, as_cells=False))
+    return from_parquet(_read(name, content, file_encoding, as_cells=False))
 
 
-def cells_from_upload(name: str, content: bytes) -> dict[str, Cells]:
+def cells_from_upload(
+    name: str, content: bytes, file_encoding: str | None = None
+) -> dict[str, Cells]:
     """The columns of an uploaded table for a prediction, with texts as they are written.
 
     Parameters and errors are those of `table_from_upload`.
     """
-    frame = pd.read_parquet(io.BytesIO(_read(name, content, as_cells=True)), engine="pyarrow")
+    table = _read(name, content, file_encoding, as_cells=True)
+    frame = pd.read_parquet(io.BytesIO(table), engine="pyarrow")
     columns: dict[str, Cells] = {}
     for column in frame.columns:
         series = frame[column]
@@ -79,14 +90,21 @@ def cells_from_upload(name: str, content: bytes) -> dict[str, Cells]:
     return columns
 
 
-def _read(name: str, content: bytes, *, as_cells: bool) -> bytes:
+def _read(name: str, content: bytes, file_encoding: str | None, *, as_cells: bool) -> bytes:
     """What the process makes of an upload, as a Parquet file of ours."""
+    encoding = parse_file_encoding(file_encoding)
     with _ONE_AT_A_TIME, TemporaryDirectory(prefix="shoal-upload-") as folder:
         upload = Path(folder) / "upload"
         upload.write_bytes(content)
         table = Path(folder) / "table.parquet"
 
-        request = {"name": name, "upload": str(upload), "table": str(table), "as_cells": as_cells}
+        request = {
+            "name": name,
+            "upload": str(upload),
+            "table": str(table),
+            "as_cells": as_cells,
+            "file_encoding": encoding,
+        }
         reader = Child(ENTRY, request, env={**os.environ, **_ENVIRONMENT})
         try:
             has_ended = reader.has_ended(READER_SECONDS)
@@ -99,7 +117,7 @@ def _read(name: str, content: bytes, *, as_cells: bool) -> bytes:
         if not answers:
             raise _gave_up(name, f"its reader ended ({reader.reason()})")
         if answers[0]["error"] is not None:
-            raise DataError(**answers[0]["error"])
+            raise _REFUSALS[answers[0]["kind"]](**answers[0]["error"])
         return table.read_bytes()
 
 
@@ -108,11 +126,11 @@ def main(parent: Parent, arguments: Sequence[str]) -> None:
     request = parent.request()
     limit_memory(READER_BYTES)
 
-    refusal = None
+    refusal: DataError | SettingsError | None = None
     try:
         content = Path(request["upload"]).read_bytes()
         Path(request["table"]).write_bytes(_converted(request, content))
-    except DataError as error:
+    except (DataError, SettingsError) as error:
         refusal = error
     except MemoryError:
         refusal = not_enough_memory(request["name"])
@@ -121,17 +139,19 @@ def main(parent: Parent, arguments: Sequence[str]) -> None:
         answer(error=None)
     else:
         fields = (refusal.problem, refusal.expected, refusal.remedy)
-        answer(error=dict(zip(("problem", "expected", "remedy"), fields, strict=True)))
+        said = dict(zip(("problem", "expected", "remedy"), fields, strict=True))
+        answer(kind=type(refusal).__name__, error=said)
 
 
 def _converted(request: Mapping[str, Any], content: bytes) -> bytes:
     """The upload as a Parquet file."""
     name = request["name"]
+    encoding = request["file_encoding"]
     if not request["as_cells"]:
-        table = table_from_bytes(name, content, MAX_UPLOADED_BYTES)
+        table = table_from_bytes(name, content, MAX_UPLOADED_BYTES, encoding)
         return to_parquet(table, with_messages=True)
 
-    columns = cells_from_bytes(name, content, MAX_UPLOADED_BYTES)
+    columns = cells_from_bytes(name, content, MAX_UPLOADED_BYTES, encoding)
     series = {}
     for column, cells in columns.items():
         values = cells if isinstance(cells, np.ndarray) else np.array(list(cells), dtype=object)

@@ -183,7 +183,7 @@ class Genome(Shown):
         GenomeError
             For an unknown field, or values that make no swarm.
         """
-        unknown = sorted(set(values) - set(cls.__dataclass_fields__))
+        unknown = sorted(set(values) - set(cls.__dataclass_fields__), key=str)
         if unknown:
             known = ", ".join(cls.__dataclass_fields__)
             raise GenomeError(f"Unknown gene {unknown[0]!r}.", expected=f"one of {known}")

@@ -20,6 +20,9 @@ from shoal.genome.genes import (
 )
 from shoal.genome.genome import Genome
 
+# What a gene is that is not in a space.
+_DEFAULT = Genome()
+
 # How near to a bound a value lies on it, as a share of the gene's range.
 NEAR = 0.01
 
@@ -213,6 +216,63 @@ class SearchSpace:
                 expected="fewer informants than particles in every swarm",
                 remedy=f"let swarm_size begin at {fewest + 1:g} or more, "
                 f"or num_informants below {smallest:g}",
+            )
+
+    def check_genome(self, genome: Genome) -> None:
+        """Refuse a genome that does not lie in the space.
+
+        Genes that nothing reads beside the others may have any value.
+
+        Raises
+        ------
+        GenomeError
+            Names the gene, where it may lie, and the setting that lets it.
+        """
+        self._check_layers(genome.hidden_layers)
+        numeric = {gene.name: gene for gene in self.numeric}
+        categorical = dict(self.categorical)
+        genes = genome.to_dict()
+        for name in (*genome.unread_genes, "hidden_layers"):
+            del genes[name]
+
+        for name, value in genes.items():
+            if name in numeric:
+                gene = numeric[name]
+                is_allowed = gene.low <= value <= gene.high
+                expected = f"{gene.low:g} to {gene.high:g}"
+                remedy = f"change it, or let `bounds.{name}` reach that far"
+            elif name in categorical:
+                is_allowed = value in categorical[name]
+                expected = "one of " + ", ".join(categorical[name])
+                remedy = f"change it, or let `choices.{name}` have it"
+            else:
+                default = getattr(_DEFAULT, name)
+                is_allowed = value == default
+                expected = f"{default}, since the gene is not searched"
+                remedy = f"change it, or have it searched: `bounds.{name}`"
+                if name in CATEGORICAL_GENES:
+                    remedy = f"change it, or have it searched: `choices.{name}`"
+            if not is_allowed:
+                raise GenomeError(
+                    f"{name}={value!r} lies outside the search.", expected=expected, remedy=remedy
+                )
+
+    def _check_layers(self, layers: tuple[int, ...]) -> None:
+        """Refuse hidden layers that no genome of the space has."""
+        if self.fixed_layers:
+            are_allowed = layers == self.start_layers
+            expected = f"{list(self.start_layers)}, as of the network that swarms start from"
+        elif self.max_depth == 0:
+            are_allowed = not layers
+            expected = "[], no hidden layers"
+        else:
+            are_allowed = 1 <= len(layers) <= self.max_depth and max(layers) <= self.max_width
+            expected = f"1 to {self.max_depth} layers of {self.max_width} neurons at most"
+        if not are_allowed:
+            raise GenomeError(
+                f"hidden_layers={list(layers)} lies outside the search.",
+                expected=expected,
+                remedy="change them, or `max_depth` or `max_width` where a search has layers",
             )
 
     def on_bounds(self, genome: Genome) -> tuple[OnBound, ...]:

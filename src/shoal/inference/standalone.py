@@ -14,8 +14,10 @@ mean of a model's networks, in the target's unit), `main` (the command line).
 from __future__ import annotations
 
 import argparse
+import codecs
 import csv
 import datetime
+import difflib
 import glob
 import hashlib
 import io
@@ -24,11 +26,13 @@ import math
 import os
 import re
 import sys
+import unicodedata
 import zipfile
 from collections import Counter
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from encodings.aliases import aliases
 from itertools import chain, islice, pairwise
 from pathlib import Path
 from typing import IO, Any, BinaryIO, ClassVar, Literal, NamedTuple
@@ -82,6 +86,7 @@ _NAMED_SEPARATOR = re.compile(r'"?sep=([^\w\s"]|\t)"?[,;\t|]*', re.IGNORECASE)
 
 # A byte order mark stands in the middle of files that were put together.
 INVISIBLE = "\ufeff \t"
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 # DOS ended a file with this control character.
 _END_OF_FILE = "\x1a"
@@ -91,11 +96,20 @@ _BINARY_SHARE = 0.01
 _CONTROLS_IN_TEXT = "\t\n\r\v\f\x1a"
 
 _SURROGATES = re.compile("[\udc80-\udcff]+")
+# Halves of characters, which no text has by themselves.
+_HALVES = re.compile("[\ud800-\udfff]")
+# What Python calls text encodings, and no file is written in.
+_OF_NO_FILES = frozenset(
+    {"charmap", "idna", "punycode", "raw-unicode-escape", "undefined", "unicode-escape"}
+)
 _BEYOND_ASCII = re.compile("[^\x00-\x7f\udc80-\udcff]+")
 # What errors of libraries say to programmers: their classes, and objects by their addresses.
 _OF_PROGRAMMERS = re.compile(r"\b\w+(?:Error|Exception): |:? <[^<>]* at 0x[0-9a-f]+>")
 # Characters of what a message says is wrong.
 _MOST_CHARACTERS = 600
+# Characters of a name of an encoding that are looked at.
+_MOST_OF_NAME = 60
+_RECOGNISE = "leave --file-encoding (file_encoding= in Python) out"
 _EXPORT_AGAIN = "export the model again, and keep its files together"
 _FORMULA_START = ("=", "+", "-", "@", "\t", "\r")
 
@@ -172,19 +186,73 @@ def _in_few_characters(text: str) -> str:
 # Bytes -> text
 
 
-def decode(data: bytes) -> str:
+def find_encoding(name: str) -> str:
+    """What Python calls the text encoding of a name.
+
+    Parameters
+    ----------
+    name
+        Of a codec of Python, in any of its spellings.
+
+    Raises
+    ------
+    TableError
+        If Python has no such encoding of files.
+
+    Examples
+    --------
+    >>> find_encoding("Windows-1251"), find_encoding("latin1")
+    ('cp1251', 'iso8859-1')
+    """
+    found = _codec_name(name)
+    if found is not None:
+        return found
+
+    spelling = re.sub("[^a-z0-9]+", "_", name[:_MOST_OF_NAME].lower())
+    known = sorted({*aliases, *aliases.values()})
+    near = (_codec_name(other) for other in difflib.get_close_matches(spelling, known, 6))
+    suggestions = [repr(other) for other in dict.fromkeys(near) if other is not None]
+    hint = f" Did you mean {' or '.join(suggestions[:3])}?" if suggestions else ""
+    raise TableError(
+        f"file encoding {name[:_MOST_OF_NAME]!r}: Python has no text encoding of that name.{hint}",
+        expected="the name of one, such as utf-8, cp1252, cp1250, cp1251, gb18030 or shift_jis",
+        remedy="correct the name, or leave it out to have the encoding recognised",
+    )
+
+
+def _codec_name(name: str) -> str | None:
+    """What Python calls an encoding of files; None if it is none."""
+    try:
+        # Refuses what makes bytes of bytes, such as base64.
+        "a".encode(name)
+        found = codecs.lookup(name).name
+    # A UnicodeError is a name that is no text, and a ValueError one with a NUL.
+    except (LookupError, ValueError):
+        return None
+    return None if found in _OF_NO_FILES else found
+
+
+def decode(data: bytes, encoding: str | None = None) -> str:
     """The text of a CSV file.
 
     Parameters
     ----------
     data
-        The whole file: UTF-16 or UTF-32 with a byte order mark, UTF-8, or else Windows-1252.
+        The whole file.
+    encoding
+        As `find_encoding` names it. None: recognised. It is UTF-16 or UTF-32 with a byte order
+        mark, UTF-8, or else Windows-1252.
 
     Raises
     ------
     TableError
-        If the file is an archive, a workbook, or otherwise no text.
+        If the file is an archive, a workbook, or otherwise no text, or is not in that encoding.
     """
+    return _decoded(data, encoding)[0]
+
+
+def _decoded(data: bytes, encoding: str | None) -> tuple[str, str]:
+    """The text of a CSV file, and the encoding that it was read in."""
     for magic, kind in _MAGIC.items():
         if data.startswith(magic):
             raise TableError(
@@ -193,13 +261,17 @@ def decode(data: bytes) -> str:
                 remedy="unpack it, or save its table as CSV, first",
             )
 
-    text = _decode_by_first_fit(data)
+    if encoding is None:
+        text, encoding = _decode_by_first_fit(data)
+    else:
+        text = _decode_as(data, encoding)
     if "\0" in text:
         line = text.count("\n", 0, text.index("\0")) + 1
         raise TableError(
             f"line {line} has a NUL byte: the file is binary, damaged or UTF-16.",
             expected="CSV text",
-            remedy="save the table as CSV in UTF-8",
+            remedy="save the table as CSV in UTF-8, or name its encoding: --file-encoding "
+            "utf-16-le (file_encoding= in Python)",
         )
 
     _check_is_no_other_text(text[:_HEAD].lstrip("\ufeff \t\r\n"))
@@ -207,13 +279,62 @@ def decode(data: bytes) -> str:
     controls = sum(c < " " and c not in _CONTROLS_IN_TEXT for c in head)
     if controls > _BINARY_SHARE * len(head):
         raise _not_text()
+    return text, encoding
+
+
+def _decode_as(data: bytes, encoding: str) -> str:
+    """The text of a file in an encoding that was named."""
+    is_utf8 = encoding in ("utf-8", "utf-8-sig")
+    if data.startswith(_BYTE_ORDER_MARK) and not is_utf8:
+        raise TableError(
+            f"the file begins with the byte order mark of UTF-8, and was to be read as {encoding}.",
+            expected=f"a file in {encoding}",
+            remedy=_RECOGNISE,
+        )
+    try:
+        text = data.decode(encoding)
+    except UnicodeDecodeError as error:
+        raise _not_encoded_so(data, encoding, error) from None
+
+    half = _HALVES.search(text)
+    if half is not None:
+        line = text.count("\n", 0, half.start()) + 1
+        raise TableError(
+            f"line {line}: half a character stands there, which no text in {encoding} has.",
+            expected=f"a file in {encoding}",
+            remedy="save the table as CSV in UTF-8",
+        )
     return text
 
 
-def _decode_by_first_fit(data: bytes) -> str:
+def _not_encoded_so(data: bytes, encoding: str, error: UnicodeDecodeError) -> TableError:
+    """The error of a byte that an encoding has no character for."""
+    # Some codecs count from behind a mark at the beginning.
+    number = error.start + len(data) - len(error.object)
+    before = error.object[: error.start].decode(encoding, "replace")
+    line = before.rpartition("\n")[2]
+    try:
+        data.decode("utf-8-sig")
+        remedy = _RECOGNISE + ": the file is UTF-8"
+    except UnicodeDecodeError:
+        remedy = (
+            "name the encoding that the file was saved in (--file-encoding, file_encoding= in "
+            "Python), or save it as UTF-8"
+        )
+    return TableError(
+        f"line {before.count(chr(10)) + 1}, character {len(line) + 1}: the byte "
+        f"0x{data[number]:02x} (number {number + 1:,} of the file) is no text in {encoding}; it "
+        f"stands behind {line[-60:]!r}.",
+        expected=f"a file in {encoding}",
+        remedy=remedy,
+    )
+
+
+def _decode_by_first_fit(data: bytes) -> tuple[str, str]:
+    """The text of a file, and the encoding that is recognised."""
     for encoding in _possible_encodings(data):
         try:
-            return data.decode(encoding)
+            return data.decode(encoding), encoding
         except UnicodeDecodeError:
             if encoding == "utf-8-sig":
                 _check_not_mixed(data)
@@ -273,7 +394,10 @@ def _check_is_no_other_text(head: str) -> None:
 
 def _not_text() -> TableError:
     return TableError(
-        "the file is not text.", expected="CSV text", remedy="save the table as CSV in UTF-8"
+        "the file is not text.",
+        expected="CSV text",
+        remedy="save the table as CSV in UTF-8, or name its encoding: --file-encoding NAME, such "
+        "as cp1250 or shift_jis (file_encoding= in Python)",
     )
 
 
@@ -291,6 +415,11 @@ class TextTable(dict[str, Sequence[str]]):
         What stands between cells.
     left_out
         What of the file is no part of the table, in sentences.
+
+    Attributes
+    ----------
+    encoding
+        What the file was read in; empty where it was no file.
     """
 
     def __init__(
@@ -299,6 +428,7 @@ class TextTable(dict[str, Sequence[str]]):
         super().__init__(columns)
         self.separator = separator
         self.left_out = tuple(left_out)
+        self.encoding = ""
 
 
 class Layout(NamedTuple):
@@ -915,8 +1045,6 @@ PIECE_BYTES = 2 * 2**20
 _BEGINNING_BYTES = 4 * _HEAD
 _BEGINNING_LINES = 1_100
 
-_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-
 
 class UnusualFileError(Exception):
     """A file that only `parse_csv` reads rightly, which sees all of it. The text says why."""
@@ -1038,7 +1166,7 @@ class PieceReader:
     def __init__(self, piece_bytes: int = PIECE_BYTES) -> None:
         self._piece_bytes = piece_bytes
 
-    def read(self, file: BinaryIO) -> TextTable:
+    def read(self, file: BinaryIO | _AsUtf8) -> TextTable:
         """The columns of a file of UTF-8.
 
         Raises
@@ -1062,7 +1190,7 @@ class PieceReader:
         """
         return None
 
-    def _read(self, file: BinaryIO) -> TextTable:
+    def _read(self, file: BinaryIO | _AsUtf8) -> TextTable:
         blocks = _blocks_of_lines(file, self._piece_bytes)
         first = next(blocks, b"")
         if len(first) < self._piece_bytes // 2:
@@ -1168,7 +1296,7 @@ class PieceReader:
                 return
 
 
-def _blocks_of_lines(file: BinaryIO, size: int) -> Iterator[bytes]:
+def _blocks_of_lines(file: BinaryIO | _AsUtf8, size: int) -> Iterator[bytes]:
     """A file in blocks of whole lines, without blank lines at its end."""
     rest = b""
     while data := file.read(size):
@@ -1248,7 +1376,45 @@ def _examine_beginning(block: bytes, *, is_all: bool) -> tuple[Header, bytes]:
     return Header([name.strip() for name in names], layout, wrong), body
 
 
-def read_csv(file: BinaryIO, reader: PieceReader | None = None) -> TextTable:
+class _AsUtf8:
+    """A file in another encoding, of which UTF-8 is read.
+
+    Parameters
+    ----------
+    file
+        At its beginning.
+    encoding
+        As `find_encoding` names it.
+    """
+
+    def __init__(self, file: BinaryIO, encoding: str) -> None:
+        self._file = file
+        self._decoder = codecs.getincrementaldecoder(encoding)()
+        self._is_read = False
+
+    def read(self, size: int = -1) -> bytes:
+        """About as many characters as ``size``; nothing at the end of the file only.
+
+        Raises
+        ------
+        NotUtf8Error
+            For what is no text in that encoding.
+        """
+        text = ""
+        try:
+            while not text and not self._is_read:
+                data = self._file.read(size)
+                self._is_read = not data
+                text = self._decoder.decode(data, self._is_read)
+            return text.encode()
+        # `decode` says it, or reads what pieces do not show: that an encoding has no mark.
+        except UnicodeError as error:
+            raise NotUtf8Error(str(error)) from None
+
+
+def read_csv(
+    file: BinaryIO, reader: PieceReader | None = None, encoding: str | None = None
+) -> TextTable:
     """Columns of a CSV file, piece by piece if it is large, else as a whole.
 
     Parameters
@@ -1257,6 +1423,8 @@ def read_csv(file: BinaryIO, reader: PieceReader | None = None) -> TextTable:
         At its beginning.
     reader
         Of the pieces.
+    encoding
+        As `decode` takes it.
 
     Raises
     ------
@@ -1264,19 +1432,30 @@ def read_csv(file: BinaryIO, reader: PieceReader | None = None) -> TextTable:
         As `decode` and `parse_csv`.
     """
     reader = reader or PieceReader()
+    is_utf8 = encoding in (None, "utf-8", "utf-8-sig")
+    begins_with_mark = file.read(len(_BYTE_ORDER_MARK)) == _BYTE_ORDER_MARK
+    file.seek(0)
     try:
-        return reader.read(file)
-    except NotUtf8Error:
+        if begins_with_mark and not is_utf8:
+            raise NotUtf8Error("its mark contradicts its encoding")
+        source = file if is_utf8 or encoding is None else _AsUtf8(file, encoding)
+        table = reader.read(source)
+        encoding = encoding or "utf-8"
+    except UnusualFileError as unusual:
         file.seek(0)
-        text = decode(file.read())
-    except UnusualFileError:
-        file.seek(0)
-        return parse_csv(decode(file.read()))
+        text, encoding = _decoded(file.read(), encoding)
+        in_pieces = reader if isinstance(unusual, NotUtf8Error) else None
+        table = _table_of_text(text, in_pieces)
+    table.encoding = encoding
+    return table
 
-    try:
-        return reader.read(io.BytesIO(text.encode()))
-    except UnusualFileError:
-        return parse_csv(text)
+
+def _table_of_text(text: str, reader: PieceReader | None) -> TextTable:
+    """The columns of a text, in pieces if that can be; None: it cannot."""
+    if reader is not None:
+        with suppress(UnusualFileError):
+            return reader.read(io.BytesIO(text.encode()))
+    return parse_csv(text)
 
 
 def distinct_cells(cells: Cells) -> tuple[list[Any], NDArray[np.int64]]:
@@ -1383,6 +1562,25 @@ def _number_to_level(number: float) -> str | None:
     if number.is_integer():
         return str(int(number))
     return repr(number)
+
+
+# What nobody sees in a text: spaces and joiners of no width, marks of direction, soft hyphens.
+_UNSEEN_LETTERS = dict.fromkeys(
+    map(ord, "\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\u202a\u202b\u202c\ufeff")
+)
+
+
+def look_of(text: str) -> str:
+    """What people see of a text: letters that are composed in two ways, and spaces, look alike.
+
+    Examples
+    --------
+    >>> look_of("New\\u00a0 York") == look_of("New York"), look_of("o\\u0308") == look_of("\\u00f6")
+    (True, True)
+    """
+    if not text.isascii():
+        text = unicodedata.normalize("NFC", text.translate(_UNSEEN_LETTERS))
+    return " ".join(text.split())
 
 
 # A date, a time of day or both, or a duration as pandas writes one.
@@ -1868,12 +2066,18 @@ class NumberReader:
     trained
         By name, how columns were written in training, but for those that were written plainly.
         None: this is the training.
+    learned
+        By name, what training found out about columns, as in an encoder's description.
     """
 
     def __init__(
-        self, columns: Mapping[str, Cells], trained: Mapping[str, Notation] | None = None
+        self,
+        columns: Mapping[str, Cells],
+        trained: Mapping[str, Notation] | None = None,
+        learned: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> None:
         self._columns = columns
+        self._learned = learned or {}
         self._training = trained is None
         self._trained = trained or {}
         self._has_semicolons = isinstance(columns, TextTable) and columns.separator == ";"
@@ -1932,9 +2136,24 @@ class NumberReader:
             return "."
 
         marks = self._likely_marks(name)
-        if len(marks) != 1:
+        if len(marks) != 1 or self._only_other_fits(name, column, *marks):
             raise self._unsure(name, column)
         return marks.pop()
+
+    def _only_other_fits(self, name: str, column: _Column, mark: str) -> bool:
+        """Whether the numbers are such as training had with the other decimal mark alone."""
+        own = _MARKS.index(mark)
+        return not self._fits(name, column.numbers[own]) and self._fits(
+            name, column.numbers[1 - own]
+        )
+
+    def _fits(self, name: str, values: Sequence[float]) -> bool:
+        """Whether numbers are near those of training, and whole where these were."""
+        learned = self._learned.get(name, {})
+        numbers = np.array(values)
+        numbers = numbers[~np.isnan(numbers)]
+        is_near = not _is_far_outside(learned, numbers).any()
+        return is_near and not (learned.get("whole") and (numbers != np.floor(numbers)).any())
 
     def _likely_marks(self, name: str) -> set[str]:
         """The decimal marks that a column may have of whose numbers each may be two."""
@@ -2004,15 +2223,20 @@ def _plain_numbers(cells: Cells) -> NDArray[np.float64] | None:
 
 # Columns -> network inputs
 
-# Truth values, in lower case.
-TRUTH = {
-    **dict.fromkeys(("true", "t", "yes", "y", "1", "on", "wahr", "ja", "vrai", "oui"), True),
-    **dict.fromkeys(("false", "f", "no", "n", "0", "off", "falsch", "nein", "faux", "non"), False),
-}
+# Truth values, in lower case, in pairs.
+_TRUTHS = ("true", "t", "yes", "y", "1", "on", "wahr", "ja", "vrai", "oui")
+_FALSEHOODS = ("false", "f", "no", "n", "0", "off", "falsch", "nein", "faux", "non")
+TRUTH = {**dict.fromkeys(_TRUTHS, True), **dict.fromkeys(_FALSEHOODS, False)}
+_PAIRS_OF_TRUTH = tuple(zip(_TRUTHS, _FALSEHOODS, strict=True))
+# These mean nothing else: NO may be Norway, and T a tumour.
+_SURE_TRUTH = frozenset(("true", "false", "wahr", "falsch", "vrai", "faux"))
 
 
 class Unseen(NamedTuple):
-    """Cells of a categorical column with a value that training has never seen.
+    """Cells of a column with a value that training has never seen.
+
+    Of a column of numbers or dates these are values far outside of those of training, and missing
+    ones where training had none.
 
     Attributes
     ----------
@@ -2021,12 +2245,15 @@ class Unseen(NamedTuple):
     first_row
         Where the first one is; the header is row 1.
     levels
-        The different values, an empty text for a missing one.
+        The different values, an empty text for a missing one. Of numbers the first hundred.
+    known
+        What training had in place of them, in words; empty for categories.
     """
 
     cells: int
     first_row: int
     levels: tuple[str, ...]
+    known: str = ""
 
     def sentence(self, column: str) -> str:
         """What they are, and what becomes of them."""
@@ -2036,7 +2263,7 @@ class Unseen(NamedTuple):
         cells = "1 cell" if self.cells == 1 else f"{self.cells:,} cells"
         return (
             f"column {column!r}: {cells} with what training has never seen ({shown}), the first in "
-            f"row {self.first_row}."
+            f"row {self.first_row}{f'; {self.known}' if self.known else ''}."
         )
 
 
@@ -2155,8 +2382,11 @@ def encode(columns: Mapping[str, Cells], encoder: Mapping[str, Any]) -> NDArray[
         As in model.json. A numeric column becomes ``(v - mean) / scale``, with missing values taken
         as ``fill`` (an error if that is null); if ``missing_indicator``, a second input is 1 where
         values were missing, else 0. If it has a ``log_floor``, the smallest value of training, v is
-        ``log(max(v, log_floor))``. A categorical column becomes one 0/1 input a level; null is the
-        level of missing values, and a level that training never saw is all zeros; if ``truth``,
+        ``log(max(v, log_floor))``. An ``extent``, the smallest and the largest value of training,
+        and ``whole``, that all of them were whole, only say which numbers are new
+        (`Inputs.unseen`), and where a number may be two. A categorical column becomes one 0/1
+        input a level; null is the level of missing values, and a level that training never saw is
+        all zeros; if ``truth``,
         TRUE, true and the like are one level. Numbers are read in the ``notation`` of training, if
         there is one and they do not say another by themselves. A column of
         questions becomes one 0/1 input for each of its ``thresholds``, 1 where v is greater; if
@@ -2190,11 +2420,33 @@ def encode(columns: Mapping[str, Cells], encoder: Mapping[str, Any]) -> NDArray[
 class Inputs:
     """The network inputs of a table, each column as small as can be until its inputs are needed.
 
-    Parameters and errors are those of `encode`; the constructor raises all of them.
+    Errors are those of `encode`; the constructor raises all of them.
+
+    Parameters
+    ----------
+    columns, encoder
+        As of `encode`.
+    by_look
+        Whether a category that looks like one of training is that one (`look_of`). Tables that
+        older runs recorded tell them apart.
+
+    Attributes
+    ----------
+    rows
+        How many.
+    unseen
+        By column: the cells with a value that training has never seen.
     """
 
-    def __init__(self, columns: Mapping[str, Cells], encoder: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        columns: Mapping[str, Cells],
+        encoder: Mapping[str, Any],
+        *,
+        by_look: bool = False,
+    ) -> None:
         self.rows = _common_length(columns, encoder)
+        self.unseen: dict[str, Unseen] = {}
         self._width = width(encoder)
         self._columns: list[tuple[Mapping[str, Any], NDArray[Any]]] = []
 
@@ -2202,18 +2454,24 @@ class Inputs:
         for column in encoder["columns"]:
             if column.get("notation") is not None:
                 trained[column["name"]] = Notation(**column["notation"])
-        reader = NumberReader(columns, trained)
+        reader = NumberReader(columns, trained, {own["name"]: own for own in encoder["columns"]})
         for column in encoder["columns"]:
             name = column["name"]
             cells = columns[name]
+            unseen: Unseen | None = None
             if column["kind"] == "categorical":
-                values: NDArray[Any] = _known_levels(column, cells)
+                values: NDArray[Any] = _known_levels(column, cells, by_look=by_look)
+                unseen = _unseen_levels(cells, values)
             elif column["kind"] == "date":
                 values = read_days(name, cells, column["reads"], column["day_first"])
-            elif column["kind"] == "questions":
-                values = _numbers(name, reader, cells, trained)
+                unseen = _unseen_numbers(column, cells, values)
             else:
-                values = _scale_numbers(column, _numbers(name, reader, cells, trained))
+                values = _numbers(name, reader, cells, trained)
+                unseen = _unseen_numbers(column, cells, values)
+            if unseen is not None:
+                self.unseen[name] = unseen
+            if column["kind"] == "numeric":
+                values = _scale_numbers(column, values)
             self._columns.append((column, values))
 
     def of_rows(self, rows: slice | NDArray[np.int64]) -> NDArray[np.float32]:
@@ -2261,16 +2519,25 @@ def _common_length(columns: Mapping[str, Cells], encoder: Mapping[str, Any]) -> 
     return lengths.pop()
 
 
-def _known_levels(column: Mapping[str, Any], cells: Cells) -> NDArray[np.int32]:
+def _known_levels(column: Mapping[str, Any], cells: Cells, *, by_look: bool) -> NDArray[np.int32]:
     """The index (rows,) of the level of each cell of a categorical column; -1 for unseen ones.
 
     A cell is the level of its text. Where training has none such, it is the level that is the same
-    number, and in a column of truth values the one that is equally true.
+    number, and in a column of truth values the one that is equally true. If ``by_look``, it may be
+    the one that looks alike, too.
     """
     position = {level: index for index, level in enumerate(column["levels"])}
     by_truth = {}
     if column.get("truth"):
         by_truth = {truth_of(level): index for level, index in position.items() if level}
+    looks: dict[str, int] = {}
+    if by_look:
+        of_levels = Counter(look_of(level) for level in position if level)
+        looks = {
+            look_of(level): index
+            for level, index in position.items()
+            if level and of_levels[look_of(level)] == 1
+        }
 
     texts, which = distinct_cells(cells)
     levels = np.full(len(texts), -1, dtype=np.int32)
@@ -2283,6 +2550,8 @@ def _known_levels(column: Mapping[str, Any], cells: Cells) -> NDArray[np.int32]:
                 index = position.get(_number_to_level(number))
         if index is None and by_truth:
             index = by_truth.get(truth_of(level))
+        if index is None and looks and level is not None:
+            index = looks.get(look_of(level))
         if index is not None:
             levels[place] = index
     return levels[which]
@@ -2299,34 +2568,106 @@ def truth_of(text: str | None) -> bool | None:
     return TRUTH.get((text or "").strip().lower())
 
 
-def count_unseen(columns: Mapping[str, Cells], encoder: Mapping[str, Any]) -> dict[str, Unseen]:
-    """What training has never seen, in each categorical column that has such cells.
+def are_truths(texts: Iterable[str]) -> bool:
+    """Whether different texts are truth values, among them a pair or one that means nothing else.
 
-    Parameters
-    ----------
-    columns, encoder
-        As of `encode`.
+    Examples
+    --------
+    >>> are_truths(["yes", "no"]), are_truths(["TRUE"]), are_truths(["T", "N"])
+    (True, True, False)
+    """
+    words = {text.strip().lower() for text in texts}
+    if not words or not words <= TRUTH.keys():
+        return False
+    has_pair = any(words.issuperset(pair) for pair in _PAIRS_OF_TRUTH)
+    return has_pair or words <= _SURE_TRUTH
+
+
+def count_unseen(columns: Mapping[str, Cells], encoder: Mapping[str, Any]) -> dict[str, Unseen]:
+    """What training has never seen, in each column that has such cells.
+
+    Parameters and errors are those of `encode`.
 
     Examples
     --------
     >>> kind = {"name": "kind", "kind": "categorical", "levels": ["flat", "house"]}
     >>> count_unseen({"kind": ["house", "tent", "tent"]}, {"columns": [kind]})
-    {'kind': Unseen(cells=2, first_row=3, levels=('tent',))}
+    {'kind': Unseen(cells=2, first_row=3, levels=('tent',), known='')}
     """
-    unseen = {}
-    for column in encoder["columns"]:
-        if column["kind"] != "categorical":
-            continue
-        cells = columns[column["name"]]
-        rows = np.flatnonzero(_known_levels(column, cells) < 0)
-        if len(rows):
-            texts, which = distinct_cells(cells)
-            # In the order that they come.
-            levels = [to_level(texts[place]) or "" for place in np.unique(which[rows])]
-            # Rows count from 1, and the header is row 1.
-            first_row = int(rows[0]) + 2
-            unseen[column["name"]] = Unseen(len(rows), first_row, tuple(dict.fromkeys(levels)))
-    return unseen
+    return Inputs(columns, encoder, by_look=True).unseen
+
+
+def _unseen_levels(cells: Cells, known: NDArray[np.int32]) -> Unseen | None:
+    """What has no level in a categorical column, where ``known`` (rows,) is -1; None: nothing."""
+    rows = np.flatnonzero(known < 0)
+    if not len(rows):
+        return None
+    texts, which = distinct_cells(cells)
+    # In the order that they come.
+    levels = [to_level(texts[place]) or "" for place in np.unique(which[rows])]
+    # Rows count from 1, and the header is row 1.
+    return Unseen(len(rows), int(rows[0]) + 2, tuple(dict.fromkeys(levels)))
+
+
+# Different numbers that `Unseen` names.
+_MOST_LEVELS = 100
+
+
+def _unseen_numbers(
+    column: Mapping[str, Any], cells: Cells, values: NDArray[np.float64]
+) -> Unseen | None:
+    """What training has never seen in a column of numbers or days (rows,); None: nothing."""
+    is_missing = np.isnan(values)
+    # Models of earlier versions do not say what training had.
+    if column.get("extent") is None:
+        return None
+    had_none_missing = not column.get("missing_indicator") and not column.get("missing_question")
+    is_new = _is_far_outside(column, values)
+    known = []
+    if is_new.any():
+        low, high = (_shown_number(column, own) for own in column["extent"])
+        known.append(f"training had {low} to {high}" if low != high else f"training had {low}")
+    if had_none_missing and is_missing.any():
+        is_new |= is_missing
+        if column.get("fill") is not None:
+            known.append(f"no value is taken as {_shown_number(column, column['fill'])}")
+
+    rows = np.flatnonzero(is_new)
+    if not len(rows):
+        return None
+    _, first_places = np.unique(values[rows], return_index=True)
+    shown_rows = rows[np.sort(first_places)[:_MOST_LEVELS]].tolist()
+    levels = dict.fromkeys(to_level(cells[row]) or "" for row in shown_rows if not is_missing[row])
+    if is_missing[rows].any() and had_none_missing:
+        levels[""] = None
+    return Unseen(len(rows), int(rows[0]) + 2, tuple(levels), ", and ".join(known))
+
+
+def _is_far_outside(column: Mapping[str, Any], values: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Which values (rows,) of a column of numbers or days are far outside those of training.
+
+    They are further away than the values of training are from each other: there no network has
+    learned anything. None is if the model does not say what training had, or the value is missing.
+    """
+    if column.get("extent") is None or not column.get("days", True):
+        return np.zeros(len(values), dtype=bool)
+    low, high = map(float, column["extent"])
+    if column.get("log_floor") is not None:
+        # Smaller ones are taken as the floor. Differences of logarithms are quotients.
+        return np.asarray(values > high * (high / max(low, column["log_floor"])))
+    length = high - low
+    return np.asarray((values > high + length) | (values < low - length))
+
+
+def _shown_number(column: Mapping[str, Any], value: float) -> str:
+    """A number of a column, or the day that it stands for, in a message."""
+    if column["kind"] != "date":
+        return f"{value:.6g}"
+    if column["reads"] == "date":
+        # A damaged model may have days that no calendar has.
+        with suppress(ValueError, OverflowError):
+            return datetime.date.fromordinal(int(value // 1) + _FIRST_DAY).isoformat()
+    return f"{value:.6g} days"
 
 
 def _encode_questions(
@@ -2580,8 +2921,8 @@ class Prediction:
     targets
         Names of the targets, in the order of the columns of ``values``; none where there is one.
     unseen
-        By column: the cells with a category that training has never seen. They are none of the
-        categories that the networks know.
+        By column: the cells with what training has never seen. Categories are none of those that
+        the networks know; of numbers and dates far outside, no network has learned anything.
     each
         What each network says by itself, where that was asked for: (networks, rows) amounts,
         (networks, rows, targets), or probabilities (networks, rows, classes).
@@ -2827,6 +3168,12 @@ _MAYBE_POSITIVE: _Rule = (
     lambda value: value is None or (is_number(value) and value > 0),
     "a finite number above 0, or null",
 )
+_EXTENT: _Rule = (
+    lambda value: (
+        value is None or (is_list_of(is_number, value) and len(value) == 2 and value[0] <= value[1])
+    ),
+    "two finite numbers, the smaller first, or null",
+)
 _CYCLES_OF_DATES: _Rule = (
     lambda value: isinstance(value, list) and all(cycle in tuple(CYCLES) for cycle in value),
     f"some of {', '.join(CYCLES)}",
@@ -2872,6 +3219,8 @@ _LATER: dict[str, _Rule] = {
         "decimal, unit and example, or null",
     ),
     "truth": _TRUE_OR_FALSE,
+    "whole": _TRUE_OR_FALSE,
+    "extent": _EXTENT,
 }
 _TARGETS: dict[str, dict[str, _Rule]] = {
     "regression": {"offset": _NUMBER, "scale": _NUMBER},
@@ -3020,7 +3369,8 @@ def predict(
     columns
         The cells (rows,) of each column, by name. All columns of training have to be there.
     strict
-        Refuse categories that training has never seen.
+        Refuse what training has never seen: categories, numbers and dates far outside of those of
+        training, and missing values where it had none.
     each
         Keep what each network says by itself, and how far they are apart.
 
@@ -3033,14 +3383,13 @@ def predict(
         model = load_model(model)
     encoder = model.description["encoder"]
     try:
-        inputs = Inputs(columns, encoder)
-        unseen = count_unseen(columns, encoder)
+        inputs = Inputs(columns, encoder, by_look=True)
     except MemoryError:
         raise _too_little_memory() from None
     if strict:
-        _refuse(unseen)
+        _refuse(inputs.unseen)
     prediction = predict_inputs(model, inputs.rows, inputs.of_rows, each=each)
-    return replace(prediction, unseen=unseen)
+    return replace(prediction, unseen=inputs.unseen)
 
 
 def predict_inputs(
@@ -3104,11 +3453,11 @@ def _too_little_memory() -> TableError:
 
 
 def _refuse(unseen: Mapping[str, Unseen]) -> None:
-    """Raise TableError if there are categories that training has never seen."""
+    """Raise TableError if there are values that training has never seen."""
     for column, cells in unseen.items():
         raise TableError(
             cells.sentence(column),
-            expected="categories of training",
+            expected="categories of training, and numbers such as it had",
             remedy="correct the cells, or predict without --strict (strict=False)",
         )
 
@@ -3378,8 +3727,11 @@ def _predict_file(options: argparse.Namespace) -> tuple[Prediction, dict[str, Ce
         raise TableError(
             "--out is the table itself.", expected="another file", remedy="choose another name"
         )
+    encoding = None
+    if options.file_encoding is not None:
+        encoding = find_encoding(options.file_encoding)
     with table.open("rb") as file:
-        columns = read_csv(file)
+        columns = read_csv(file, encoding=encoding)
     kept = kept_columns(columns, options.keep)
     return predict(model, columns, strict=options.strict, each=options.spread), kept
 
@@ -3405,8 +3757,11 @@ def _parser() -> argparse.ArgumentParser:
         metavar="COL,COL",
         help="columns of the table to write beside the predictions, or all",
     )
+    parser.add_argument("--strict", action="store_true", help="refuse what training has never seen")
     parser.add_argument(
-        "--strict", action="store_true", help="refuse categories that training has never seen"
+        "--file-encoding",
+        metavar="NAME",
+        help="the table's text encoding, such as cp1251; default: recognised",
     )
     parser.add_argument(
         "--model",

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 _NAME = "X"
 
 
-def cells_of(rows: Any, inputs: Sequence[str]) -> Mapping[str, Cells]:
+def cells_of(
+    rows: Any, inputs: Sequence[str], file_encoding: str | None = None
+) -> Mapping[str, Cells]:
     """The columns of rows that a model is to predict, texts as they are written.
 
     Parameters
@@ -29,6 +31,8 @@ def cells_of(rows: Any, inputs: Sequence[str]) -> Mapping[str, Cells]:
         whose columns are in the order of ``inputs``.
     inputs
         The names of the columns that the model reads.
+    file_encoding
+        The text encoding of a CSV file. None: recognised.
 
     Returns
     -------
@@ -39,13 +43,17 @@ def cells_of(rows: Any, inputs: Sequence[str]) -> Mapping[str, Cells]:
     ------
     DataError
         If it cannot be read as a table.
+    SettingsError
+        If there is no such encoding, or one is named for what is no CSV file.
     ModelError
         If it is an array of another number of columns than ``inputs``.
     """
+    from shoal.data.file_encoding import parse_file_encoding, refuse_file_encoding
     from shoal.data.table_io import read_cells
 
     if isinstance(rows, str | os.PathLike):
-        return read_cells(rows)
+        return read_cells(rows, file_encoding)
+    refuse_file_encoding(parse_file_encoding(file_encoding), "rows in memory")
     return _cells_of_frame(_frame(rows, inputs), inputs)
 
 

@@ -107,7 +107,7 @@ class FrameEncoder:
     def inputs(self, X: Any, *, warns: bool = True) -> NDArray[np.float64]:
         """Network inputs (rows, inputs) of a DataFrame, or of what else `shoal.Model` predicts.
 
-        ``warns`` says whether categories are worth a warning that training has never seen.
+        ``warns`` says whether what training has never seen is worth a warning.
 
         Raises
         ------
@@ -119,15 +119,15 @@ class FrameEncoder:
         Warns
         -----
         ShoalWarning
-            For categories that training has never seen.
+            For what training has never seen.
         """
         columns = cells_of(X, self.names)
         described = self.encoder.to_dict()
         try:
-            inputs = standalone.Inputs(columns, described)
+            inputs = standalone.Inputs(columns, described, by_look=True)
         except standalone.TableError as error:
             raise as_model_error(error) from None
         if warns:
-            for column, unseen in standalone.count_unseen(columns, described).items():
+            for column, unseen in inputs.unseen.items():
                 warnings.warn(unseen.sentence(column), ShoalWarning, stacklevel=2)
         return inputs.of_rows(slice(None)).astype(np.float64)

@@ -57,7 +57,8 @@ class RowPredictions:
     targets
         Names of the predicted columns.
     unseen
-        By column: the cells with a category that training has never seen.
+        By column: the cells with what training has never seen: a category, a number or date far
+        outside of those of training, or no value where training had one in every row.
     """
 
     values: NDArray[Any]
@@ -167,7 +168,9 @@ class Model(Shown):
         """How many networks are averaged."""
         return len(self.weights)
 
-    def predict(self, X: Any, *, strict: bool = False) -> NDArray[Any]:
+    def predict(
+        self, X: Any, *, strict: bool = False, file_encoding: str | None = None
+    ) -> NDArray[Any]:
         """Predict rows.
 
         Parameters
@@ -178,7 +181,9 @@ class Model(Shown):
             `inputs`; the path of a CSV or Parquet file. Columns that are no input are not looked
             at.
         strict
-            Refuse categories that training has never seen.
+            Refuse what training has never seen.
+        file_encoding
+            The text encoding of a CSV file, by a name that Python knows. None: recognised.
 
         Returns
         -------
@@ -190,19 +195,24 @@ class Model(Shown):
         ------
         ModelError
             If a column is missing, a cell cannot be read as training read it, or with ``strict``
-            for an unseen category.
+            for what training has never seen.
         DataError
             If ``X`` is no table.
+        SettingsError
+            If there is no such ``file_encoding``, or ``X`` is no CSV file.
 
         Warns
         -----
         ShoalWarning
-            For categories that training has never seen, with how many cells. They count as none of
-            the known ones.
+            For what training has never seen, with how many cells: categories, which count as none
+            of the known ones, numbers and dates far outside of those of training, and missing
+            values where training had none.
         """
-        return self._predicted(X, strict, each=False).values
+        return self._predicted(X, strict, file_encoding, each=False).values
 
-    def predict_proba(self, X: Any, *, strict: bool = False) -> NDArray[np.float64]:
+    def predict_proba(
+        self, X: Any, *, strict: bool = False, file_encoding: str | None = None
+    ) -> NDArray[np.float64]:
         """Predict the probability of each class.
 
         Parameters, warnings and errors are those of `predict`.
@@ -224,11 +234,13 @@ class Model(Shown):
                 expected="a model of classes",
                 remedy="predict(X), and predict_rows(X).spread for how far the networks are apart",
             )
-        probabilities = self._predicted(X, strict, each=False).probabilities
+        probabilities = self._predicted(X, strict, file_encoding, each=False).probabilities
         assert probabilities is not None
         return probabilities
 
-    def predict_each(self, X: Any, *, strict: bool = False) -> NDArray[np.float64]:
+    def predict_each(
+        self, X: Any, *, strict: bool = False, file_encoding: str | None = None
+    ) -> NDArray[np.float64]:
         """Predict rows with each network by itself.
 
         Parameters, warnings and errors are those of `predict`.
@@ -239,11 +251,13 @@ class Model(Shown):
             (networks, rows) amounts, (networks, rows, targets), or probabilities (networks, rows,
             classes).
         """
-        each = self._predicted(X, strict, each=True).each
+        each = self._predicted(X, strict, file_encoding, each=True).each
         assert each is not None
         return each
 
-    def predict_rows(self, X: Any, *, strict: bool = False) -> RowPredictions:
+    def predict_rows(
+        self, X: Any, *, strict: bool = False, file_encoding: str | None = None
+    ) -> RowPredictions:
         """Predict rows, with all that is known of each prediction.
 
         Parameters and errors are those of `predict`. What training has never seen is in ``unseen``,
@@ -254,7 +268,8 @@ class Model(Shown):
         RowPredictions
             Predictions, probabilities, and how far the networks are apart.
         """
-        prediction = self.predict_cells(cells_of(X, self.inputs), strict=strict, each=True)
+        columns = cells_of(X, self.inputs, file_encoding)
+        prediction = self.predict_cells(columns, strict=strict, each=True)
         assert prediction.each is not None
         assert prediction.spread is not None
         return RowPredictions(
@@ -333,8 +348,10 @@ class Model(Shown):
         except standalone.TableError as error:
             raise as_model_error(error) from None
 
-    def _predicted(self, X: Any, strict: bool, each: bool) -> standalone.Prediction:
-        columns = cells_of(X, self.inputs)
+    def _predicted(
+        self, X: Any, strict: bool, file_encoding: str | None, each: bool
+    ) -> standalone.Prediction:
+        columns = cells_of(X, self.inputs, file_encoding)
         prediction = self.predict_cells(columns, strict=strict, each=each)
         for column, unseen in prediction.unseen.items():
             # Here, a method of this class and the caller; a result's own method stands between.

@@ -24,21 +24,29 @@ class Predicting:
         def model(self) -> Model | None:
             """The networks, and how they read a table."""
 
-    def predict(self, X: Any, *, strict: bool = False) -> NDArray[Any]:
+    def predict(
+        self, X: Any, *, strict: bool = False, file_encoding: str | None = None
+    ) -> NDArray[Any]:
         """Predict rows; see `shoal.Model.predict`."""
-        return self._model().predict(X, strict=strict)
+        return self._model().predict(X, strict=strict, file_encoding=file_encoding)
 
-    def predict_proba(self, X: Any, *, strict: bool = False) -> NDArray[np.float64]:
+    def predict_proba(
+        self, X: Any, *, strict: bool = False, file_encoding: str | None = None
+    ) -> NDArray[np.float64]:
         """Predict the probability of each class; see `shoal.Model.predict_proba`."""
-        return self._model().predict_proba(X, strict=strict)
+        return self._model().predict_proba(X, strict=strict, file_encoding=file_encoding)
 
-    def predict_each(self, X: Any, *, strict: bool = False) -> NDArray[np.float64]:
+    def predict_each(
+        self, X: Any, *, strict: bool = False, file_encoding: str | None = None
+    ) -> NDArray[np.float64]:
         """Predict rows with each network by itself; see `shoal.Model.predict_each`."""
-        return self._model().predict_each(X, strict=strict)
+        return self._model().predict_each(X, strict=strict, file_encoding=file_encoding)
 
-    def predict_rows(self, X: Any, *, strict: bool = False) -> RowPredictions:
+    def predict_rows(
+        self, X: Any, *, strict: bool = False, file_encoding: str | None = None
+    ) -> RowPredictions:
         """Predict rows, with all that is known of each; see `shoal.Model.predict_rows`."""
-        return self._model().predict_rows(X, strict=strict)
+        return self._model().predict_rows(X, strict=strict, file_encoding=file_encoding)
 
     def _model(self) -> Model:
         if self.model is None:

@@ -37,8 +37,8 @@ class Metrics:
     ----------
     accuracy
         In percent, of both tasks. Regression: ``100 (1 - MAE / mean|t|)``, which is negative if
-        errors are larger than targets. Classification: rows whose class is right. Of several
-        targets, this and the next three are means over targets.
+        errors are larger than targets, and None if all targets are 0. Classification: rows whose
+        class is right. Of several targets, this and the next three are means over targets.
     mae
         Regression: mean absolute error, in the target's unit.
     rmse
@@ -181,9 +181,14 @@ def regression_metrics(
     if variance > 0.0:
         r2 = 1.0 - mse / variance
 
+    # accuracy = 100 (1 - MAE / mean |t|)
+    mean_size = _mean(np.abs(target), shares)
+    accuracy = None
+    if mean_size > 0.0:
+        accuracy = 100.0 * (1.0 - mae / mean_size)
+
     return Metrics(
-        # accuracy = 100 (1 - MAE / mean |t|)
-        accuracy=100.0 * (1.0 - mae / _mean(np.abs(target), shares)),
+        accuracy=accuracy,
         mae=mae,
         rmse=math.sqrt(mse),
         r2=r2,
@@ -277,11 +282,12 @@ def probabilities(scores: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def mean_metrics(metrics: Sequence[Metrics]) -> Metrics:
-    """The mean of one or more scores of the same task, metric by metric."""
+    """The mean of one or more scores of the same task, of each metric that all of them have."""
     rows = [scores.to_dict() for scores in metrics]
     means = {}
     for name in rows[0]:
-        means[name] = math.fsum(row[name] for row in rows) / len(rows)
+        if all(name in row for row in rows):
+            means[name] = math.fsum(row[name] for row in rows) / len(rows)
     return Metrics.from_dict(means)
 
 

@@ -24,7 +24,6 @@ from shoal.presentation.formatting import (
     score_with_spread,
     shortened,
 )
-from shoal.settings.phase import is_confirmation
 from shoal.system.visible_text import visible
 
 if TYPE_CHECKING:
@@ -244,7 +243,7 @@ def _evaluation(evaluation: Evaluation) -> Description:
         ("Loss", _number(evaluation.loss)),
         ("Iterations", f"{evaluation.iterations:,}"),
         ("Time", f"{evaluation.seconds:.2f} s"),
-        ("Generation", f"{task.generation}, individual {task.individual}"),
+        ("Generation", f"{task.generation}, individual {task.individual + 1}"),
         ("Genome", _genome_brief(task.genome)),
     ]
     if evaluation.error is not None:
@@ -278,13 +277,10 @@ _EVALUATION_HEAD = ("Generation", "Genome", "Repeat", "Status", "Score", "Time")
 
 def _evaluation_row(evaluation: Evaluation, metric: Metric) -> list[str]:
     task = evaluation.task
-    repeat = str(task.repeat)
-    if is_confirmation(task.repeat):
-        repeat = f"confirmation {task.number_in_phase}"
     return [
         str(task.generation),
         task.genome.hash[:8],
-        repeat,
+        str(task.repeat),
         evaluation.status,
         score_text(evaluation.score, metric),
         f"{evaluation.seconds:.2f} s",

@@ -64,7 +64,8 @@ SECTIONS = (
             Entry("gene", "One value of a genome, such as the swarm's size or the activation."),
             Entry(
                 "individual",
-                "A genome's place in a generation. A genome may have several.",
+                "A genome's place in a generation, counted from 1 and in records from 0. A genome "
+                "may have several.",
                 ("Individuals",),
             ),
             Entry("population", "The genomes of one generation, and how many they are."),
@@ -72,12 +73,12 @@ SECTIONS = (
                 "generation",
                 "One round of the genetic search: its genomes are trained, and the best become "
                 "parents of the next round.",
-                ("Current generation", "Born in"),
+                ("Born in",),
             ),
             Entry(
                 "repeat",
-                "One training of a genome, with random numbers and a fold of its own. "
-                "Repeat 3 has the same ones for every genome, so genomes are compared fairly.",
+                "One training of a genome, numbered from 0, with random numbers and a fold of its "
+                "own. Repeat 3 has the same ones for every genome, so genomes are compared fairly.",
                 ("Best repeats", "n"),
             ),
             Entry(
@@ -417,7 +418,7 @@ def explanation(label: str) -> Entry | None:
     Parameters
     ----------
     label
-        The label of a figure, or the head of a column, such as "Current generation" or
+        The label of a figure, or the head of a column, such as "Best accuracy" or
         "Confirmed, %". Capitals, a plural and a unit at its end do not matter.
 
     Notes

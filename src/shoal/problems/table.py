@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shoal.data import Dataset, Part, RegressionTarget, RegressionTargets
+from shoal.data.part_targets import check_accuracy
 from shoal.errors import ObjectiveError, ProblemError, SettingsError
 from shoal.genome.genome import Genome
 from shoal.nn.network import Network
@@ -81,6 +82,8 @@ class TableProblem(Problem):
     ------
     SettingsError
         When the loss or the metric does not fit the target, or the decoder not the inputs.
+    DataError
+        When the accuracy is selected on, and undefined on a part.
     DecoderError
         When the decoder does not work.
     ObjectiveError
@@ -98,7 +101,8 @@ class TableProblem(Problem):
 
     def __post_init__(self) -> None:
         # A loss or metric that does not fit is found before anything starts.
-        self.metric  # noqa: B018
+        if self.metric.is_accuracy:
+            check_accuracy(self.dataset)
         self.objective_on(self.dataset.train)
         for own in (self.own_objective, self.own_metric):
             self._check_own(own)

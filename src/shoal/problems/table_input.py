@@ -34,7 +34,8 @@ def load_with_columns(data: Any, objectives: Sequence[TableObjective], **options
         The table has no such column.
     """
     options = dict(options)
-    name, table, target = table_and_target(data, options.pop("target", None))
+    encoding = options.get("file_encoding")
+    name, table, target = table_and_target(data, options.pop("target", None), encoding)
     columns = list(parse_names("columns", options.pop("columns", ())))
 
     for objective in objectives:

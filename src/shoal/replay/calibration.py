@@ -14,10 +14,9 @@ import base64
 import logging
 import os
 import pickle
-import threading
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -30,7 +29,8 @@ from shoal.problems.base import Problem, ShippedProblem
 from shoal.problems.evaluation import Task
 from shoal.pso.engines import get_engine
 from shoal.pso.engines.base import Engine
-from shoal.system.child import Child, Entry, Parent, answer, prints_dropped
+from shoal.replay.page_processes import PageProcesses, Work
+from shoal.system.child import Entry, Parent, answer, prints_dropped
 from shoal.system.process import SINGLE_THREADED
 
 # Seconds of training, and of one training at most.
@@ -143,16 +143,25 @@ def _warm_up(problem: Problem, engine: Engine, task: Task) -> None:
     problem.train(task, engine, iterations=2)
 
 
-@dataclass
-class _Try:
-    """One process, and what came of it."""
+class _Try(Work):
+    """What came of one problem."""
 
-    child: Child | None
-    begun: float
-    pace: Throughput | None = None
+    def __init__(self, asked: float) -> None:
+        super().__init__()
+        # When it was asked for first.
+        self.asked = asked
+        # Whether there was a process, or it is known that there will be none.
+        self.is_tried = False
+        self.pace: Throughput | None = None
+
+    def take(self, values: Mapping[str, Any]) -> None:
+        if "seconds" in values:
+            self.pace = _from_answer(values)
+        else:
+            _log.info("no calibration: %s", values.get("error"))
 
 
-class Calibrations:
+class Calibrations(PageProcesses[str, _Try]):
     """The paces of problems that nobody has searched yet, for all threads that ask.
 
     Parameters
@@ -164,13 +173,13 @@ class Calibrations:
         Seconds that only rise.
     """
 
+    entry = Entry.CALIBRATION
+    most_kept = _MOST_RESULTS
+    limit_seconds = LIMIT_SECONDS
+
     def __init__(self, settle: float = 4.0, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__({**os.environ, **SINGLE_THREADED}, clock)
         self._settle = settle
-        self._clock = clock
-        # When each key was asked for first.
-        self._asked: dict[str, float] = {}
-        self._tries: dict[str, _Try] = {}
-        self._lock = threading.Lock()
 
     def pace(self, key: str, problem: Problem) -> Throughput | None:
         """What is known by now; who goes on asking for a key has a process started.
@@ -183,62 +192,26 @@ class Calibrations:
             What would be searched.
         """
         with self._lock:
-            asked = self._asked.setdefault(key, self._clock())
-            if key not in self._tries and self._clock() - asked >= self._settle:
-                self._start(key, problem)
-            known = self._tries.get(key)
-            if known is None:
-                return None
-            self._look(known)
+            known = self._asked(key, lambda: _Try(self._clock()))
+            is_settled = self._clock() - known.asked >= self._settle
+            if is_settled and not known.is_tried and self._has_room(known):
+                self._try(known, problem)
             return known.pace
 
     def is_at_work(self, key: str) -> bool:
         """Whether a pace may still come."""
         with self._lock:
-            known = self._tries.get(key)
-            if known is None:
-                return key in self._asked
-            return known.child is not None
+            known = self._works.get(key)
+            return known is not None and (known.child is not None or not known.is_tried)
 
-    def close(self) -> None:
-        """End all processes."""
-        with self._lock:
-            for known in self._tries.values():
-                if known.child is not None:
-                    known.child.close()
-            self._tries.clear()
-
-    def _start(self, key: str, problem: Problem) -> None:
-        for other in self._tries.values():
-            self._look(other)
-            if other.child is not None:
-                return
-        while len(self._tries) >= _MOST_RESULTS:
-            del self._tries[next(iter(self._tries))]
-
+    def _try(self, known: _Try, problem: Problem) -> None:
+        known.is_tried = True
         content = pickle.dumps(problem.for_workers())
-        if len(content) > MOST_BYTES:
-            self._tries[key] = _Try(None, self._clock())
-            return
-        request = {"problem": base64.b64encode(content).decode()}
-        child = Child(Entry.CALIBRATION, request, {**os.environ, **SINGLE_THREADED})
-        self._tries[key] = _Try(child, self._clock())
-
-    def _look(self, known: _Try) -> None:
-        if known.child is None:
-            return
-        ended = known.child.has_ended()
-        for values in known.child.new_answers():
-            if "seconds" in values:
-                known.pace = _from_answer(values)
-            else:
-                _log.info("no calibration: %s", values.get("error"))
-        if ended or self._clock() - known.begun > LIMIT_SECONDS:
-            known.child.close()
-            known.child = None
+        if len(content) <= MOST_BYTES:
+            self._start(known, {"problem": base64.b64encode(content).decode()})
 
 
-def _from_answer(values: dict[str, Any]) -> Throughput:
+def _from_answer(values: Mapping[str, Any]) -> Throughput:
     fastest, slowest = values["seconds"]
     least, most = values["share"]
     first, last = values["start"]

@@ -11,21 +11,22 @@ is for one training: that of the best genome of a generation.
 
 from __future__ import annotations
 
-import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
+from typing import Any
 
 from shoal.errors import ProblemError, ShoalError, StoreError
 from shoal.problems.base import Problem
 from shoal.problems.evaluation import Evaluation
 from shoal.replay.episodes import Episode, trace_policy
+from shoal.replay.page_processes import PageProcesses, Work
 from shoal.replay.process import child_environment, load_problem
 from shoal.replay.verify import recorded_evaluation, retrain
 from shoal.store import open_store
-from shoal.system.child import ABANDONED_CODE, Child, Entry, Parent, answer, prints_dropped
+from shoal.system.child import ABANDONED_CODE, Entry, Parent, answer, prints_dropped
 from shoal.system.process import lower_priority
 
 # A process that nobody has asked for ends after so long, and any after the limit.
@@ -37,13 +38,32 @@ _NICENESS = 10
 _MAX_RESULTS = 24
 # Between two looks of a process at whether somebody still waits.
 _WATCH_SECONDS = 1.0
-_log = logging.getLogger(__name__)
 
 # A training: run, genome and repeat.
 _Key = tuple[int, str, int]
 
 
-class LiveEpisodes:
+class _Making(Work):
+    """One episode in the making."""
+
+    def __init__(self, run_id: int) -> None:
+        super().__init__()
+        self.run_id = run_id
+        self.result: Episode | StoreError | None = None
+
+    def take(self, values: Mapping[str, Any]) -> None:
+        if "episode" in values:
+            self.result = Episode(**values["episode"])
+        else:
+            self.end(values["error"])
+
+    def end(self, reason: str) -> None:
+        if self.result is None:
+            error = f"There is no episode to show: {reason}"
+            self.result = StoreError(error, remedy="look again later")
+
+
+class LiveEpisodes(PageProcesses[_Key, _Making]):
     """Makes episodes of recorded trainings in one store, for all threads that ask.
 
     Parameters
@@ -52,12 +72,11 @@ class LiveEpisodes:
         The store's address, password included.
     """
 
+    entry = Entry.LIVE_EPISODE
+    most_kept = _MAX_RESULTS
+
     def __init__(self, store: str) -> None:
-        self._store = store
-        self._running: tuple[_Key, Child] | None = None
-        # The one that was made last is the last one.
-        self._results: dict[_Key, Episode | StoreError] = {}
-        self._lock = threading.Lock()
+        super().__init__(child_environment(store))
 
     def look(self, run_id: int, genome: str, repeat: int) -> Episode | None:
         """An episode of the policy of a training, once it is there; until then None.
@@ -70,64 +89,19 @@ class LiveEpisodes:
         StoreError
             There will be none.
         """
-        key = (run_id, genome, repeat)
         with self._lock:
-            result = self._results.get(key)
-            if result is None:
-                result = self._go_on(key)
-        if isinstance(result, StoreError):
-            raise result
-        return result
+            making = self._asked((run_id, genome, repeat), lambda: _Making(run_id))
+            if making.child is not None:
+                making.child.sign_of_life()
+            elif making.result is None:
+                self._start(making, {"run": run_id, "genome": genome, "repeat": repeat})
 
-    def close(self) -> None:
-        """End the process that is at work."""
-        with self._lock:
-            self._end()
+        if isinstance(making.result, StoreError):
+            raise making.result
+        return making.result
 
-    def _go_on(self, key: _Key) -> Episode | StoreError | None:
-        """Start the process, or take its answer."""
-        if self._running is not None:
-            other, child = self._running
-            # Asked first: when it has ended, all of its answers are there.
-            ended = child.has_ended()
-            if other == key:
-                child.sign_of_life()
-                if not ended:
-                    return None
-                # Where nobody had asked for a while, it is made anew.
-                if not child.was_abandoned():
-                    return self._keep(key, _answer_of(child))
-            elif not ended and other[0] != key[0]:
-                return None
-            self._end()
-
-        run_id, genome, repeat = key
-        request = {"run": run_id, "genome": genome, "repeat": repeat}
-        _log.debug("run %d: genome %s acts for a viewer", run_id, genome)
-        self._running = key, Child(Entry.LIVE_EPISODE, request, child_environment(self._store))
-        return None
-
-    def _keep(self, key: _Key, result: Episode | StoreError) -> Episode | StoreError:
-        self._end()
-        self._results[key] = result
-        while len(self._results) > _MAX_RESULTS:
-            del self._results[next(iter(self._results))]
-        return result
-
-    def _end(self) -> None:
-        if self._running is not None:
-            self._running[1].close()
-            self._running = None
-
-
-def _answer_of(child: Child) -> Episode | StoreError:
-    """What a process that has ended has answered."""
-    error = child.reason()
-    for values in child.new_answers():
-        if "episode" in values:
-            return Episode(**values["episode"])
-        error = values.get("error", error)
-    return StoreError(f"There is no episode to show: {error}", remedy="look again later")
+    def _gives_way(self, other: _Making, work: _Making) -> bool:
+        return other.run_id == work.run_id
 
 
 def best_episode(problem: Problem, evaluation: Evaluation) -> Episode:

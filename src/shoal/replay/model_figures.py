@@ -10,14 +10,13 @@ a while, with the table in its memory, since a visitor goes on to the next colum
 from __future__ import annotations
 
 import base64
-import logging
 import os
 import pickle
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from shoal.analysis.champion_rows import ChampionRows, champion_rows
@@ -27,15 +26,15 @@ from shoal.analysis.input_importance import InputImportances, input_importances,
 from shoal.analysis.partial_dependence import PartialDependence, partial_dependence
 from shoal.analysis.summary import load_champion
 from shoal.errors import RunStateError, ShoalError
+from shoal.replay.page_processes import PageProcesses, Work
 from shoal.replay.process import child_environment
 from shoal.store import RunView, open_store
-from shoal.system.child import ABANDONED_CODE, Child, Entry, Parent, answer, prints_dropped, send
+from shoal.system.child import ABANDONED_CODE, Entry, Parent, answer, prints_dropped, send
 
 # A process that nobody has asked for this long ends: it holds a table in its memory.
 IDLE_SECONDS = 120.0
 # Runs whose figures are kept in memory.
 MOST_RUNS = 16
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,23 +95,61 @@ class Known:
         return self.importances is not None and of_column
 
 
-@dataclass
-class _Run:
-    """The figures of one run, and the process that computes more; None where there is none."""
+class _Run(Work):
+    """The figures of one run."""
 
-    child: Child | None = None
-    facts: ModelFacts | None = None
-    diagnostics: Diagnostics | None = None
-    importances: InputImportances | None = None
-    dependences: dict[str, PartialDependence] = field(default_factory=dict)
-    errors: dict[str, str] = field(default_factory=dict)
-    error: str | None = None
-    # Columns that the process was asked for.
-    asked: set[str] = field(default_factory=set)
+    def __init__(self) -> None:
+        super().__init__()
+        self.facts: ModelFacts | None = None
+        self.diagnostics: Diagnostics | None = None
+        self.importances: InputImportances | None = None
+        self.dependences: dict[str, PartialDependence] = {}
+        self.errors: dict[str, str] = {}
+        self.error: str | None = None
+        # Columns that the process was asked for.
+        self.asked: set[str] = set()
+
+    def take(self, values: Mapping[str, Any]) -> None:
+        if "error" in values:
+            if values.get("column") is None:
+                self.error = values["error"]
+            else:
+                self.errors[values["column"]] = values["error"]
+            return
+        # What our own child has packed.
+        content = pickle.loads(base64.b64decode(values["content"]))
+        if values["kind"] == "dependence":
+            self.dependences[content.column] = content
+        else:
+            setattr(self, values["kind"], content)
+
+    def end(self, reason: str) -> None:
+        self.error = self.error or f"The model could not be looked at: {reason}."
+
+    def known(self, column: str | None) -> Known:
+        """What is known by now, see `ModelFigures.of`."""
+        if column is None and self.importances is not None:
+            column = self.importances.inputs[0].column
+        return Known(
+            facts=self.facts,
+            diagnostics=self.diagnostics,
+            importances=self.importances,
+            dependence=self.dependences.get(column or ""),
+            error=self.error,
+            dependence_error=self.errors.get(column or ""),
+        )
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether the process has answered all that it was asked for."""
+        answered = self.dependences.keys() | self.errors.keys()
+        return self.importances is not None and self.asked <= answered
 
 
-class ModelFigures:
+class ModelFigures(PageProcesses[tuple[int, float | None], _Run]):
     """The figures of the models in one store, for all threads that ask.
+
+    A run's key has its end, too: it may have gone on and ended again.
 
     Parameters
     ----------
@@ -120,11 +157,11 @@ class ModelFigures:
         The store's address, password included.
     """
 
+    entry = Entry.MODEL_FIGURES
+    most_kept = MOST_RUNS
+
     def __init__(self, store: str) -> None:
-        self.store = store
-        # The run that was asked for last is the last one. It may have gone on and ended again.
-        self._runs: dict[tuple[int, float | None], _Run] = {}
-        self._lock = threading.Lock()
+        super().__init__(child_environment(store))
 
     def of(self, run: RunView, column: str | None) -> Known:
         """What is known by now; who goes on asking has it computed.
@@ -137,97 +174,26 @@ class ModelFigures:
             Whose partial dependence is wanted; None: that of the most important column.
         """
         with self._lock:
-            key = (run.id, run.ended)
-            own = self._runs.pop(key, None) or _Run()
-            self._runs[key] = own
-            while len(self._runs) > MOST_RUNS:
-                self._close(self._runs.pop(next(iter(self._runs))))
-
-            self._look(own)
-            known = self._known(own, column)
+            own = self._asked((run.id, run.ended), _Run)
+            known = own.known(column)
             if not known.is_all:
                 self._compute(run.id, own, column)
             return known
-
-    def close(self) -> None:
-        """End all processes."""
-        with self._lock:
-            for own in self._runs.values():
-                self._close(own)
-            self._runs.clear()
-
-    def _known(self, own: _Run, column: str | None) -> Known:
-        if column is None and own.importances is not None:
-            column = own.importances.inputs[0].column
-        return Known(
-            facts=own.facts,
-            diagnostics=own.diagnostics,
-            importances=own.importances,
-            dependence=own.dependences.get(column or ""),
-            error=own.error,
-            dependence_error=own.errors.get(column or ""),
-        )
 
     def _compute(self, run_id: int, own: _Run, column: str | None) -> None:
         """Ask the process of a run, or start one; nothing while that of another run is at work."""
         if own.child is not None:
             own.child.sign_of_life()
         else:
-            for other in self._runs.values():
-                self._look(other)
-                if other is not own and other.child is not None:
-                    if not _is_idle(other):
-                        return
-                    self._close(other)
-            request = {"run": run_id, "all": own.importances is None, "idle": IDLE_SECONDS}
-            own.child = Child(Entry.MODEL_FIGURES, request, child_environment(self.store))
             own.asked.clear()
-            _log.debug("run %s: process %d looks at its model", run_id, own.child.process.pid)
-        if column is not None and column not in own.asked:
+            self._start(own, {"run": run_id, "all": own.importances is None, "idle": IDLE_SECONDS})
+        if own.child is not None and column is not None and column not in own.asked:
             own.asked.add(column)
             with suppress(OSError):
                 send(own.child.process, {"column": column})
 
-    def _look(self, own: _Run) -> None:
-        """Take the new answers of a process, and close it when it has ended."""
-        if own.child is None:
-            return
-        # Asked first: when it has ended, all of its answers are there.
-        ended = own.child.has_ended()
-        for values in own.child.new_answers():
-            _take(own, values)
-        if not ended:
-            return
-        if own.error is None and not own.child.was_abandoned():
-            own.error = f"The model could not be looked at: {own.child.reason()}."
-        self._close(own)
-
-    def _close(self, own: _Run) -> None:
-        if own.child is not None:
-            own.child.close()
-            own.child = None
-
-
-def _take(own: _Run, values: dict[str, Any]) -> None:
-    """Keep an answer of `main`."""
-    if "error" in values:
-        if values.get("column") is None:
-            own.error = values["error"]
-        else:
-            own.errors[values["column"]] = values["error"]
-        return
-    # What our own child has packed.
-    content = pickle.loads(base64.b64decode(values["content"]))
-    if values["kind"] == "dependence":
-        own.dependences[content.column] = content
-    else:
-        setattr(own, values["kind"], content)
-
-
-def _is_idle(own: _Run) -> bool:
-    """Whether a process has answered all that it was asked for."""
-    answered = own.dependences.keys() | own.errors.keys()
-    return own.importances is not None and own.asked <= answered
+    def _gives_way(self, other: _Run, work: _Run) -> bool:
+        return other.is_idle
 
 
 # ---- In the process --------------------------------------------------------------------------

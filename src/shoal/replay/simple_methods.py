@@ -9,18 +9,19 @@ A page asks again and again, and never waits: it draws the lines that are known 
 from __future__ import annotations
 
 import logging
-import threading
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from shoal.analysis.simple_methods import ReferenceLine, reference_lines, simple_methods
 from shoal.errors import ShoalError
 from shoal.problems.table import as_table
+from shoal.replay.page_processes import PageProcesses, Work
 from shoal.replay.process import child_environment, load_problem
 from shoal.store import RunView
-from shoal.system.child import Child, Entry, Parent, answer, prints_dropped
+from shoal.system.child import Entry, Parent, answer, prints_dropped
 from shoal.system.process import lower_priority
+from shoal.tuning.baselines import load_simple_methods
 
 # A linear model of a huge table may take for ever; then there is no line.
 LIMIT_SECONDS = 300.0
@@ -33,17 +34,23 @@ MAX_RUNS = 64
 _log = logging.getLogger(__name__)
 
 
-@dataclass
-class _Fits:
-    """The lines of one run, and the process that computes more; None when that has ended."""
+class _Fits(Work):
+    """The lines of one run."""
 
-    child: Child | None
-    begun: float
-    tries: int = 1
-    lines: list[ReferenceLine] = field(default_factory=list)
+    def __init__(self, run_id: int) -> None:
+        super().__init__()
+        self.run_id = run_id
+        self.tries = 0
+        self.lines: list[ReferenceLine] = []
+
+    def take(self, values: Mapping[str, Any]) -> None:
+        if "label" in values:
+            self.lines.append(ReferenceLine(values["label"], values["score"]))
+        else:
+            _log.info("run %s: no simple methods: %s", self.run_id, values.get("error"))
 
 
-class SimpleMethods:
+class SimpleMethods(PageProcesses[int, _Fits]):
     """The lines of the runs in one store, for all threads that ask.
 
     Parameters
@@ -54,12 +61,12 @@ class SimpleMethods:
         Seconds that only rise.
     """
 
+    entry = Entry.SIMPLE_METHODS
+    most_kept = MAX_RUNS
+    limit_seconds = LIMIT_SECONDS
+
     def __init__(self, store: str, clock: Callable[[], float] = time.monotonic) -> None:
-        self.store = store
-        self._clock = clock
-        # The run that was asked for last is the last one.
-        self._fits: dict[int, _Fits] = {}
-        self._lock = threading.Lock()
+        super().__init__(child_environment(store), clock)
 
     def lines(self, run: RunView) -> tuple[ReferenceLine, ...]:
         """What is known by now; the first call for a table starts a process.
@@ -73,56 +80,12 @@ class SimpleMethods:
             return reference_lines(run)
 
         with self._lock:
-            fits = self._fits.pop(run.id, None)
-            if fits is None:
-                fits = self._start(run.id)
-            elif fits.child is None and not fits.lines and fits.tries < MOST_TRIES:
-                tried = fits.tries
-                fits = self._start(run.id) or fits
-                fits.tries = tried + (fits.child is not None)
-            if fits is None:
-                return ()
-            self._fits[run.id] = fits
-            self._look(run.id, fits)
+            fits = self._asked(run.id, lambda: _Fits(run.id))
+            if fits.child is None and not fits.lines and fits.tries < MOST_TRIES:
+                self._start(fits, {"run": run.id})
+                fits.tries += fits.child is not None
+                self._look(fits)
             return tuple(fits.lines)
-
-    def close(self) -> None:
-        """End all processes."""
-        with self._lock:
-            for fits in self._fits.values():
-                if fits.child is not None:
-                    fits.child.close()
-            self._fits.clear()
-
-    def _start(self, run_id: int) -> _Fits | None:
-        """A new process; None while another is at work."""
-        for other_id, other in self._fits.items():
-            self._look(other_id, other)
-            if other.child is not None:
-                return None
-        while len(self._fits) >= MAX_RUNS:
-            del self._fits[next(iter(self._fits))]
-
-        child = Child(Entry.SIMPLE_METHODS, {"run": run_id}, child_environment(self.store))
-        _log.debug("run %s: process %d fits simple methods", run_id, child.process.pid)
-        return _Fits(child, self._clock())
-
-    def _look(self, run_id: int, fits: _Fits) -> None:
-        """Take the new answers of a process, and close it when it is done or late."""
-        if fits.child is None:
-            return
-        # Asked first: when it has ended, all of its answers are there.
-        ended = fits.child.has_ended()
-        for values in fits.child.new_answers():
-            if "label" in values:
-                fits.lines.append(ReferenceLine(values["label"], values["score"]))
-            else:
-                _log.info("run %s: no simple methods: %s", run_id, values.get("error"))
-
-        is_late = self._clock() - fits.begun > LIMIT_SECONDS
-        if ended or is_late:
-            fits.child.close()
-            fits.child = None
 
 
 def main(parent: Parent, arguments: Sequence[str]) -> int:
@@ -131,6 +94,9 @@ def main(parent: Parent, arguments: Sequence[str]) -> int:
     try:
         with prints_dropped():
             problem = as_table(load_problem(request["run"]), "A simple method")
+            load_simple_methods()
+            # Only now: until here it is quick, and somebody waits. The import of scikit-learn alone
+            # takes more than the fits of a usual table, and ten times as long beside a search.
             lower_priority(NICENESS)
             for line in simple_methods(problem):
                 answer(**line.to_dict())

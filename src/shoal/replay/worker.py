@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 import math
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -19,9 +18,10 @@ from shoal.errors import ReplayError, ShoalError
 from shoal.genome.genome import Genome
 from shoal.problems.evaluation import Task
 from shoal.pso.engines import get_engine
+from shoal.replay.page_processes import PageProcesses, Work
 from shoal.replay.process import child_environment, load_problem
 from shoal.replay.recorder import Replay, Window, replay_training
-from shoal.system.child import ABANDONED_CODE, Child, Entry, Parent, answer, prints_dropped
+from shoal.system.child import ABANDONED_CODE, Entry, Parent, answer, prints_dropped
 from shoal.system.process import lower_priority
 
 ABANDONED_SECONDS = 30.0
@@ -34,7 +34,6 @@ _PROGRESS_SECONDS = 0.2
 MAX_PROCESSES = 2
 # Replays that are kept in memory.
 MAX_RESULTS = 24
-_ENTRY: str = Entry.REPLAY
 _log = logging.getLogger(__name__)
 
 
@@ -81,40 +80,36 @@ class Request:
         )
 
 
-class _RunningReplay:
-    """One process, and what it has answered so far."""
+class _Making(Work):
+    """One replay in the making."""
 
-    def __init__(self, child: Child) -> None:
-        self.child = child
+    def __init__(self, run_id: int) -> None:
+        super().__init__()
+        self.run_id = run_id
         # The share that is done, 0 to 1.
         self.done = 0.0
         self.result: Replay | ReplayError | None = None
 
-    def look(self) -> None:
-        """Let the process know that somebody is there, and take its new answers."""
-        # Asked first: when it has ended, all of its answers are there.
-        ended = self.child.has_ended()
-        self.child.sign_of_life()
-        for values in self.child.new_answers():
-            self._take(values)
-
-        if ended and self.result is None:
-            self.result = ReplayError(
-                f"The replay's process has ended: {self.child.reason()}.",
-                remedy="try it once more",
-            )
-
-    def _take(self, values: Mapping[str, Any]) -> None:
+    def take(self, values: Mapping[str, Any]) -> None:
         if "replay" in values:
             self.result = Replay.from_dict(values["replay"])
         elif "error" in values:
             problem, expected, remedy = values["error"]
-            self.result = ReplayError(problem, expected=expected, remedy=remedy)
+            self._fail(ReplayError(problem, expected=expected, remedy=remedy))
         else:
             self.done = values["done"]
 
+    def end(self, reason: str) -> None:
+        if self.result is None:
+            error = f"The replay's process has ended: {reason}."
+            self._fail(ReplayError(error, remedy="try it once more"))
 
-class ReplayPool:
+    def _fail(self, error: ReplayError) -> None:
+        _log.warning("run %s: no replay: %s", self.run_id, error)
+        self.result = error
+
+
+class ReplayPool(PageProcesses[Request, _Making]):
     """Makes replays of the trainings in one store, for all threads that ask.
 
     Parameters
@@ -123,12 +118,12 @@ class ReplayPool:
         The store's address, password included.
     """
 
+    entry = Entry.REPLAY
+    most_processes = MAX_PROCESSES
+    most_kept = MAX_RESULTS
+
     def __init__(self, store: str) -> None:
-        self.store = store
-        self._running: dict[Request, _RunningReplay] = {}
-        # The one that was asked for last is the last one.
-        self._results: dict[Request, Replay | ReplayError] = {}
-        self._lock = threading.Lock()
+        super().__init__(child_environment(store))
 
     def look(self, request: Request) -> Replay | float:
         """The replay once it is there, until then the share that is done, 0 to 1.
@@ -141,76 +136,23 @@ class ReplayPool:
             There will be none; `forget` it to try again.
         """
         with self._lock:
-            result = self._known(request)
-            if result is None:
-                running = self._at_work(request) or self._start(request)
-                if running is None:
-                    return 0.0
+            making = self._asked(request, lambda: _Making(request.run_id))
+            if making.result is not None:
+                self._close(making)
+            elif making.child is None:
+                self._start(making, request.to_dict())
+            else:
+                making.child.sign_of_life()
 
-                running.look()
-                if running.result is None:
-                    return running.done
-                result = running.result
-                self._keep(request, result)
-
-        if isinstance(result, ReplayError):
-            raise result
-        return result
+        if isinstance(making.result, ReplayError):
+            raise making.result
+        return making.done if making.result is None else making.result
 
     def forget(self, request: Request) -> None:
         """Drop what is known of a replay."""
         with self._lock:
-            self._results.pop(request, None)
-
-    def close(self) -> None:
-        """End all processes."""
-        with self._lock:
-            for running in self._running.values():
-                running.child.close()
-            self._running.clear()
-
-    def _at_work(self, request: Request) -> _RunningReplay | None:
-        """The process that makes it; None where nobody had waited for it, so that it gave up."""
-        running = self._running.get(request)
-        if running is not None and running.child.was_abandoned():
-            self._running.pop(request).child.close()
-            return None
-        return running
-
-    def _known(self, request: Request) -> Replay | ReplayError | None:
-        result = self._results.pop(request, None)
-        if result is not None:
-            self._results[request] = result
-        return result
-
-    def _keep(self, request: Request, result: Replay | ReplayError) -> None:
-        self._running.pop(request).child.close()
-        self._results[request] = result
-        if isinstance(result, ReplayError):
-            _log.warning("run %s: no replay: %s", request.run_id, result)
-
-        while len(self._results) > MAX_RESULTS:
-            oldest = next(iter(self._results))
-            del self._results[oldest]
-
-    def _start(self, request: Request) -> _RunningReplay | None:
-        """A new process; None while too many are at work."""
-        self._drop_ended()
-        if len(self._running) >= MAX_PROCESSES:
-            return None
-
-        child = Child(_ENTRY, request.to_dict(), child_environment(self.store))
-        _log.debug("run %s: process %d makes a replay", request.run_id, child.process.pid)
-        running = _RunningReplay(child)
-        self._running[request] = running
-        return running
-
-    def _drop_ended(self) -> None:
-        """Forget processes that have ended; nobody has asked for their replays for long."""
-        for request, running in list(self._running.items()):
-            if running.child.process.poll() is not None:
-                running.child.close()
-                del self._running[request]
+            if request in self._works:
+                self._close(self._works.pop(request))
 
 
 class _Abandoned(Exception):

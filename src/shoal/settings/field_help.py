@@ -66,6 +66,11 @@ SETTINGS = {
         "They are half of it at most, with each activation in turn. Names are those of "
         "`shoal.named_genome`.",
     ),
+    "first_genomes": Help(
+        "Genomes of your own in the first generation",
+        "Up to `population` of them, with any sampler. They come first; `start` has half of the "
+        "other places. Each has to lie within the bounds and choices of the search.",
+    ),
     "mutation": Help("Probability that a gene of a child moves"),
     "crossover": Help("Probability that a child has two parents"),
     "elitism": Help("Genomes that are carried over unchanged"),
@@ -250,6 +255,12 @@ DATA = {
         "Rows are a series in the order of this column: the last ones test, later ones validate",
         "A column of numbers or dates. Modern only, without `group` and `same`.",
     ),
+    "file_encoding": Help(
+        "The CSV file's text encoding",
+        'By a name that Python knows, such as `"cp1251"`. Without it: recognised, as UTF-8, UTF-16 '
+        "or UTF-32 with a mark, or else Windows-1252 "
+        "([Encodings](data.md#encodings)).",
+    ),
     "group": Help("Rows with equal values stay in one part of the split; no feature"),
     "same": Help(
         "Features: rows that are equal in each of these (all) stay in one part",
@@ -270,6 +281,7 @@ DATA = {
 # Options of the data, by the names that forms use.
 DROP = DATA["drop"].short
 ORDER = DATA["order"].short
+FILE_ENCODING = DATA["file_encoding"].short
 GROUP = DATA["group"].short
 SAME = DATA["same"].short
 FOLDS = DATA["folds"].short
@@ -288,6 +300,7 @@ POPULATION = SETTINGS["population"].short
 SEED = SETTINGS["seed"].short
 ITERATIONS = SETTINGS["iterations"].short
 SAMPLER = SETTINGS["sampler"].short
+FIRST_GENOMES = SETTINGS["first_genomes"].short
 REPEATS = SETTINGS["repeats"].short
 RACING = SETTINGS["racing"].short
 METRIC = SETTINGS["metric"].short

@@ -25,6 +25,7 @@ from shoal.objectives.losses import LOSS_NAMES
 from shoal.objectives.registry import METRICS
 from shoal.settings.executors import check_executor_name
 from shoal.settings.field_help import SETTINGS
+from shoal.settings.first_genomes import GenomeSetting, check_first_genomes
 from shoal.settings.named_code import MetricSetting, NamedCode, NamedCodeSetting, name_in
 from shoal.settings.phase import FIRST_CONFIRMATION
 from shoal.settings.presets import (
@@ -99,6 +100,7 @@ class SearchSettings(BaseModel):
     sampler_options: dict[str, Any] = described("sampler_options", factory=dict)
     sampler_sha256: str | None = described("sampler_sha256", None)
     start: tuple[str, ...] = described("start", ())
+    first_genomes: tuple[GenomeSetting, ...] = described("first_genomes", ())
     mutation: Rate = described("mutation", 0.2)
     crossover: Rate = described("crossover", 0.6)
     elitism: Annotated[int, Field(ge=0)] = described("elitism", 2)
@@ -218,6 +220,12 @@ class SearchSettings(BaseModel):
                 f"max_repeats={self.max_repeats} must not be smaller than repeats={self.repeats}"
             )
 
+        if len(self.first_genomes) > self.population:
+            raise ValueError(
+                f"first_genomes has {len(self.first_genomes)} genomes, and "
+                f"population={self.population} has no place for all; give fewer, or raise it"
+            )
+
         first_generation = self.population * self.repeats
         if self.evaluations is not None and self.evaluations < first_generation:
             product = f"{self.population} genomes x {self.repeats} repeats = {first_generation}"
@@ -292,6 +300,7 @@ class SearchSettings(BaseModel):
                 _check_code(setting, named)
         # All bounds are checked before anything starts.
         settings.space.check_informants()
+        check_first_genomes(settings.first_genomes, settings.space)
         return settings
 
     @classmethod

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from shoal.problems.progress import TrainingKind
-    from shoal.store.address import shown_address, store_exists
+    from shoal.store.address import FIRST_RUN, shown_address, store_exists
     from shoal.store.live_status import Live, PollFlags, RunningTraining
     from shoal.store.outbox import OutboxMessage
     from shoal.store.records import (
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 # library.
 _HOMES = {
     "TrainingKind": "problems.progress",
+    "FIRST_RUN": "store.address",
     "shown_address": "store.address",
     "store_exists": "store.address",
     "Live": "store.live_status",
@@ -75,6 +76,7 @@ _HOMES = {
 __all__ = [
     "ACTIVE",
     "EVALUATION_COLUMNS",
+    "FIRST_RUN",
     "HEARTBEAT_SECONDS",
     "LEASE_SECONDS",
     "TERMINAL",

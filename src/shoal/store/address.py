@@ -13,6 +13,9 @@ from sqlalchemy.exc import ArgumentError
 from shoal.errors import StoreError
 from shoal.system.paths import default_path, is_there
 
+# What to do on a machine that has recorded nothing yet.
+FIRST_RUN = "`shoal run TABLE` starts a first run, `shoal serve --demo` one to watch"
+
 
 def parse_url(address: str | os.PathLike[str]) -> URL | Path:
     """Read the address of a store.

@@ -31,6 +31,7 @@ from sqlalchemy import (
 
 from shoal.errors import RunNotFoundError, RunStateError, SettingsError, StoreError
 from shoal.settings.search_settings import SearchSettings
+from shoal.store.address import FIRST_RUN
 from shoal.store.connection import log_on_commit
 from shoal.store.migrate import take_lock
 from shoal.store.records import (
@@ -290,13 +291,12 @@ def run_not_found_error(connection: Connection, run_id: int | str) -> RunNotFoun
     """The error for a run that is not there; it names a few that are."""
     newest = select(run.c.id).order_by(run.c.id.desc()).limit(_RUNS_NAMED)
     known = ", ".join(map(str, connection.scalars(newest)))
-    expected = "a run's number; the store has none yet"
-    if known:
-        expected = f"a run's number, such as {known}"
-
+    problem = f"There is no run {str(run_id)[:40]!r} in this store"
+    if not known:
+        return RunNotFoundError(f"{problem}, which has none yet.", remedy=FIRST_RUN)
     return RunNotFoundError(
-        f"There is no run {str(run_id)[:40]!r} in this store.",
-        expected=expected,
+        f"{problem}.",
+        expected=f"a run's number, such as {known}",
         remedy="`shoal runs` lists them",
     )
 

@@ -23,7 +23,14 @@ from sqlalchemy import ColumnElement, Connection, and_, func, select
 from shoal.errors import StoreError
 from shoal.settings.search_settings import SearchSettings
 from shoal.store import commands, leases, migrate, runs
-from shoal.store.address import address_or_default, parse_url, show_url, shown_address, store_exists
+from shoal.store.address import (
+    FIRST_RUN,
+    address_or_default,
+    parse_url,
+    show_url,
+    shown_address,
+    store_exists,
+)
 from shoal.store.connection import Database
 from shoal.store.labelling import Labelling
 from shoal.store.ownership import RunOwnership
@@ -77,8 +84,8 @@ def open_store(url: str | os.PathLike[str] | None = None, *, create: bool = True
     """
     if not create and not store_exists(url):
         raise StoreError(
-            f"There is no store {shown_address(url)}.",
-            remedy="check --store, or start a first run: shoal run",
+            f"There is no run yet, as there is no store {shown_address(url)}.",
+            remedy=f"{FIRST_RUN}; if there are runs elsewhere, --store names their store",
         )
     return Store(address_or_default(url))
 

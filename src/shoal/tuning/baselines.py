@@ -21,6 +21,7 @@ import time
 import warnings
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from importlib import import_module
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -331,6 +332,13 @@ def baselines(
     """
     engine = engine or get_engine(problem.settings.engine)
     return [job.run(problem, engine) for job in baseline_jobs(problem, genome, networks)]
+
+
+def load_simple_methods() -> None:
+    """Import what simple methods are fitted with, which takes most of their time."""
+    with ONE_IMPORT:
+        import_module("sklearn.dummy")
+        import_module("sklearn.linear_model")
 
 
 def score_of_simple_method(

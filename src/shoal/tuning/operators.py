@@ -82,7 +82,8 @@ class Offspring:
     child
         Its genome.
     origin
-        "uniform": drawn in the initial ranges. "named": begun from a swarm of the literature.
+        "given": the user's. "uniform": drawn in the initial ranges. "named": begun from a swarm of
+        the literature.
         "elite": carried over unchanged. "bred": a child of one or two parents.
     named
         The name of the swarm of the literature, for "named".
@@ -95,7 +96,7 @@ class Offspring:
     """
 
     child: Genome
-    origin: Literal["uniform", "named", "elite", "bred"]
+    origin: Literal["given", "uniform", "named", "elite", "bred"]
     named: str | None = None
     parent_a: Genome | None = None
     parent_b: Genome | None = None
@@ -189,10 +190,29 @@ def started_from(space: SearchSpace, name: str, drawn: Genome) -> Genome:
     return repaired(space, drawn.to_dict() | genes)
 
 
+def given_genomes(space: SearchSpace, genomes: Sequence[Genome]) -> tuple[Genome, ...]:
+    """The user's own genomes, with which a first generation begins.
+
+    Genes that nothing reads have their defaults, as in all genomes of a search.
+    """
+    return tuple(repaired(space, genome.to_dict()) for genome in genomes)
+
+
+def first_generation(
+    space: SearchSpace, given: Sequence[Genome], start: Sequence[str], key: Key, count: int
+) -> tuple[Offspring, ...]:
+    """The first generation of a search: the ``given`` genomes, then those of `first_offspring`.
+
+    There are ``count`` individuals in all.
+    """
+    own = [Offspring(genome, "given") for genome in given_genomes(space, given)]
+    return (*own, *first_offspring(space, start, key, count - len(own)))
+
+
 def first_offspring(
     space: SearchSpace, start: Sequence[str], key: Key, count: int
 ) -> tuple[Offspring, ...]:
-    """The first generation, ``count`` individuals.
+    """The individuals of a first generation that no user gave, ``count`` of them.
 
     All are drawn. At most half of them then begin from the ``start`` swarms of the literature, each
     swarm with each activation in turn.

@@ -27,7 +27,7 @@ from shoal.problems.evaluation import Evaluation, GenerationSummary, Task
 from shoal.settings.phase import Phase, number_in_phase, phase_of
 from shoal.settings.schedule import Schedule
 from shoal.settings.search_settings import SearchSettings
-from shoal.tuning.operators import first_offspring
+from shoal.tuning.operators import first_generation
 from shoal.tuning.racing import RACES, Race, RepeatLedger, Targets, finals, is_better
 from shoal.tuning.samplers.base import Generation
 from shoal.tuning.samplers.registry import make_sampler
@@ -424,8 +424,12 @@ class Search:
     def _first_named_swarm(self) -> Genome | None:
         """The genome of the first generation that begins from the first swarm of ``start``."""
         settings = self.settings
-        births = first_offspring(
-            settings.space, settings.start, sampler_key(settings), settings.population
+        births = first_generation(
+            settings.space,
+            settings.first_genomes,
+            settings.start,
+            sampler_key(settings),
+            settings.population,
         )
         named = (birth.child for birth in births if birth.named is not None)
         return next((genome for genome in named if genome in self._population), None)

@@ -86,6 +86,8 @@ def change_text(change: Change) -> str:
 def birth_text(relative: Relative) -> str:
     """How a genome came about, in words."""
     birth = relative.birth
+    if birth.origin == "given":
+        return "given by you"
     if birth.origin == "named":
         return f"from the swarm {birth.named}"
     if birth.origin == "uniform":
@@ -290,7 +292,7 @@ def _path(edge: Edge, colours: Palette) -> str:
 def _title(relative: Relative) -> str:
     """What a box says when it is pointed at."""
     birth = relative.birth
-    place = f"generation {relative.generation}, individual {relative.individual}"
+    place = f"generation {relative.generation}, individual {relative.individual + 1}"
     lines = [relative.name, f"{place}: {birth_text(relative)}"]
 
     if birth.parent_b is not None:

@@ -184,8 +184,8 @@ def weights_data(
     Returns
     -------
     cells : DataFrame
-        ``source``, ``source_end``, ``to``, ``to_end``: nodes from 0; ``size``: the mean size of
-        the weights between them.
+        ``source``, ``source_end``, ``to``, ``to_end``: nodes from 1, the ends are beyond the last;
+        ``size``: the mean size of the weights between them.
     block : int
         How many nodes a cell is wide and high, at most; 1: a cell is a weight.
     """
@@ -204,10 +204,10 @@ def weights_data(
     to, source = np.indices(sums.shape)
     cells = pd.DataFrame(
         {
-            "source": starts_x[source].ravel(),
-            "source_end": ends_x[source].ravel(),
-            "to": starts_y[to].ravel(),
-            "to_end": ends_y[to].ravel(),
+            "source": starts_x[source].ravel() + 1,
+            "source_end": ends_x[source].ravel() + 1,
+            "to": starts_y[to].ravel() + 1,
+            "to_end": ends_y[to].ravel() + 1,
             "size": (sums / counts).ravel(),
         }
     )
@@ -222,22 +222,22 @@ def weights_chart(
     cells, _ = weights_data(network, weights, number)
     axis = {"grid": False, "tickMinStep": 1, "format": ",d"}
     # Scales with ends of their own: without rows Vega would warn of them.
-    across = {"nice": False, "domain": [0, network.layers[number]]}
-    down = {"nice": False, "domain": [0, network.layers[number + 1]], "reverse": True}
+    across = {"nice": False, "domain": [1, network.layers[number] + 1]}
+    down = {"nice": False, "domain": [1, network.layers[number + 1] + 1], "reverse": True}
     largest = float(cells["size"].max()) or 1.0
     encoding = {
         "x": {
             "field": "source",
             "type": "quantitative",
             "scale": across,
-            "axis": {**axis, "title": f"Nodes of layer {number + 1}"},
+            "axis": {**axis, "title": _nodes_title(network, number)},
         },
         "x2": {"field": "source_end"},
         "y": {
             "field": "to",
             "type": "quantitative",
             "scale": down,
-            "axis": {**axis, "title": f"Nodes of layer {number + 2}"},
+            "axis": {**axis, "title": _nodes_title(network, number + 1)},
         },
         "y2": {"field": "to_end"},
         "color": {
@@ -256,3 +256,12 @@ def weights_chart(
         layers=[layer({"type": "rect"}, encoding, cells)],
         fit=True,
     )
+
+
+def _nodes_title(network: Network, place: int) -> str:
+    """What the nodes of a layer are, place 0 the inputs: genes count the hidden layers from 1."""
+    if place == 0:
+        return "Inputs"
+    if place == len(network.layers) - 1:
+        return "Outputs"
+    return f"Nodes of layer {place}"

@@ -102,8 +102,10 @@ def _particles_trace(drawn: Scene, n: int, colours: Palette) -> Trace:
         "customdata": drawn.shown.sign * drawn.losses[n].astype(np.float32),
         "marker": mark,
         "name": "Particle",
+        # Plotly's own pointNumber counts from 0.
+        "text": list(range(1, drawn.positions.shape[1] + 1)),
         "hovertemplate": (
-            f"particle %{{pointNumber}}<br>{drawn.shown.one} %{{customdata:.4g}}<extra></extra>"
+            f"particle %{{text}}<br>{drawn.shown.one} %{{customdata:.4g}}<extra></extra>"
         ),
     }
 

@@ -125,7 +125,7 @@ def _training(run: RunView, place: int, training: RunningTraining) -> None:
 def _what(training: RunningTraining) -> str:
     return _KINDS[training.kind].format(
         generation=training.generation,
-        individual=training.individual,
+        individual=training.individual + 1,
         repeat=training.repeat,
         baseline=training.baseline,
     )

@@ -83,7 +83,7 @@ def _draw_pictures(network: Network, champion: Champion, number: int, dark: bool
         averaged = averaged or block > 1
         with columns[place % len(columns)]:
             figure = weights_chart(network, weights, place, dark=dark)
-            alt = f"The sizes of the weights between layers {place + 1} and {place + 2}"
+            alt = f"The sizes of the weights of layer {place + 1}"
             chart(figure, f"weights-{number}-{place}", alt)
     if averaged:
         st.caption("A cell of a large layer is the mean of several weights.")

@@ -12,6 +12,7 @@ from itertools import islice
 import pandas as pd
 import streamlit as st
 
+from shoal.dashboard.components.download_buttons import download_button
 from shoal.dashboard.components.html_table import Column, html_table
 from shoal.dashboard.error_box import error_box
 from shoal.dashboard.session.commands import permission_hint
@@ -67,6 +68,13 @@ def new_rows_card(run_id: int, model: Model, most_megabytes: int) -> None:
             return
 
         st.caption(f"A table with the columns {_names(model)}. Others may stay in it.")
+        encoding = st.text_input(
+            "File encoding",
+            key=f"use-encoding-{run_id}",
+            placeholder="recognised",
+            help="Of the file that is uploaded next, such as cp1250 or cp1251; it may be another "
+            "one than that of the training table",
+        )
         # The field is emptied once its file is read: what was read belongs to this session.
         key = f"use-file-{run_id}"
         count = st.session_state.setdefault(f"{key}-count", 0)
@@ -75,7 +83,8 @@ def new_rows_card(run_id: int, model: Model, most_megabytes: int) -> None:
         )
         if file is not None:
             with st.spinner("Reading and predicting the rows …"):
-                st.session_state[key] = _read(model, file.name, file.getvalue())
+                named = encoding.strip() or None
+                st.session_state[key] = _read(model, file.name, file.getvalue(), named)
             st.session_state[f"{key}-count"] = count + 1
             st.rerun()
 
@@ -93,10 +102,12 @@ def _names(model: Model) -> str:
     return shown
 
 
-def _read(model: Model, name: str, content: bytes) -> _Predicted | ShoalError:
+def _read(
+    model: Model, name: str, content: bytes, file_encoding: str | None
+) -> _Predicted | ShoalError:
     """The predictions of an uploaded file, or why there are none."""
     try:
-        columns = cells_from_upload(name, content)
+        columns = cells_from_upload(name, content, file_encoding)
         rows = len(next(iter(columns.values()), ()))
         outputs = rows * model.networks * max(1, len(model.classes), len(model.targets))
         prediction = model.predict_cells(columns, each=outputs <= _MOST_OUTPUTS)
@@ -139,16 +150,12 @@ def _show(key: str, found: _Predicted) -> None:
     _preview(header, shown, 1 + len(chosen))
     if rows > _PREVIEW:
         st.caption(f"The first {_PREVIEW} of {rows:,} rows.")
-    st.download_button(
+    download_button(
         "Predictions",
-        # A function, so that the file is made when the button is pressed.
         partial(_csv, prediction, proba, chosen),
         "predictions.csv",
         "text/csv",
-        icon=":material/download:",
-        on_click="ignore",
-        key="take-predictions",
-        help="CSV. A row's number is that in the file, where the header is row 1",
+        about="CSV. A row's number is that in the file, where the header is row 1",
     )
 
 

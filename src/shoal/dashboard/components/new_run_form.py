@@ -337,6 +337,7 @@ def split(table: new_run_draft.Table, chosen: str) -> dict[str, Any]:
     options: dict[str, Any] = {
         "task": state("task") or None,
         "drop": state("leave"),
+        "file_encoding": table.file_encoding,
         **new_run_draft.carried_over(chosen).data_options,
     }
     with st.expander(

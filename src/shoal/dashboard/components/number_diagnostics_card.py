@@ -31,7 +31,7 @@ def number_tiles(found: NumberDiagnostics) -> None:
             ("Mean absolute error", f"{metrics['mae']:.4g}", unit),
             ("Root mean squared error", f"{metrics['rmse']:.4g}", unit),
             ("R²", f"{metrics['r2']:.3f}", "the ensemble"),
-            ("Accuracy", percent(metrics["accuracy"]), "the ensemble"),
+            ("Accuracy", percent(metrics.accuracy), "the ensemble"),
         ]
     )
 

@@ -199,11 +199,17 @@ def _unusual(
 ) -> list[str]:
     """What the training rows did not have, in sentences."""
     sentences = []
+    kinds = {field.name: field.kind for field in fields}
     for column, unseen in prediction.unseen.items():
         shown = ", ".join(level[:60] or _NO_VALUE for level in unseen.levels)
-        sentences.append(
-            f"{column}: training has never seen {shown}. It counts as none of the known categories."
-        )
+        if kinds.get(column) == "category":
+            sentences.append(
+                f"{column}: training has never seen {shown}. It counts as none of the known "
+                "categories."
+            )
+        # How far outside numbers are is said below, of all that are.
+        elif kinds.get(column) != "number" or "" in unseen.levels:
+            sentences.append(f"{column}: training has never seen {shown}; {unseen.known}.")
     for field in fields:
         value = row[field.name]
         if field.kind == "number" and value is not None and not field.low <= value <= field.high:

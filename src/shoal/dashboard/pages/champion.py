@@ -6,8 +6,7 @@ How good it is, how certain that is, what other methods reach on the same rows, 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 
 import pandas as pd
 import streamlit as st
@@ -17,6 +16,7 @@ from shoal.dashboard.charts.leaderboard import leaderboard_chart, leaderboard_da
 from shoal.dashboard.charts.scores import column_title, score_format
 from shoal.dashboard.components.best_point_card import best_point_card
 from shoal.dashboard.components.deferred_charts import chart
+from shoal.dashboard.components.download_buttons import run_downloads
 from shoal.dashboard.components.episode_card import episode_card, episode_scores_card
 from shoal.dashboard.components.genome_card import genome_card, on_demand, scores_card
 from shoal.dashboard.components.html_table import Column, html_table
@@ -30,22 +30,17 @@ from shoal.dashboard.components.problem_words import (
 from shoal.dashboard.components.run_heading import run_heading
 from shoal.dashboard.components.scorecard_card import scorecard_card
 from shoal.dashboard.routing import address, link
-from shoal.dashboard.session.queries import RunSnapshot, evaluation_table, read, run_here, store
+from shoal.dashboard.session.queries import RunSnapshot, evaluation_table, read, run_here
 from shoal.data.messages import count_of
-from shoal.export import archive, onnx_graph, report_page
 from shoal.genome.genome import Genome
-from shoal.models.onnx import is_onnx_installed
 from shoal.numerics.stats import ci95_half_width, mean
 from shoal.objectives.registry import Metric
 from shoal.presentation.formatting import difference_text, percent, score_text, spread_text
 from shoal.presentation.rank_text import WHY_HERE, WHY_HERE_HELP, rank_text
-from shoal.store import ACTIVE, RunView, Store
+from shoal.store import ACTIVE, RunView
 from shoal.tuning.champion import Champion
 
 LEADERS = 10
-_ONNX = "The networks with their preprocessing as one graph, for other languages and runtimes"
-_NO_ONNX = "Needs the package onnx on the server: pip install 'shoal[onnx]'"
-_REPORT = "The run on one page, to read, print or send"
 
 
 def page() -> None:
@@ -265,7 +260,7 @@ def _take_away(snapshot: RunSnapshot) -> None:
         st.caption("There is nothing to download yet.")
         note = "Trains the best genome so far, and writes the same files as a finished run's."
     else:
-        _downloads(run)
+        run_downloads(run)
         note = "The same files; the record of the run; one training again, compared bit for bit."
         commands.append(f"shoal show {run.id}")
         commands.append(f"shoal replay {run.id} {champion.genome.hash[:8]} 0")
@@ -274,46 +269,3 @@ def _take_away(snapshot: RunSnapshot) -> None:
         if wanted:
             st.code("\n".join(commands), language="shell")
             st.caption(note)
-
-
-def _downloads(run: RunView) -> None:
-    name = f"shoal-run-{run.id}"
-    with st.container(horizontal=True, gap="small"):
-        model = problem_words(run).model
-        _download("Model", archive, run.id, f"{name}.zip", "application/zip", model)
-        _download("Report", report_page, run.id, f"{name}.html", "text/html", _REPORT)
-        if run.has_network:
-            is_installed = is_onnx_installed()
-            _download(
-                "ONNX",
-                onnx_graph,
-                run.id,
-                f"{name}.onnx",
-                "application/octet-stream",
-                _ONNX if is_installed else _NO_ONNX,
-                disabled=not is_installed,
-            )
-
-
-def _download(
-    label: str,
-    make: Callable[[Store, int], bytes],
-    run_id: int,
-    file: str,
-    kind: str,
-    about: str,
-    *,
-    disabled: bool = False,
-) -> None:
-    st.download_button(
-        label,
-        # A function, so that the file is made when the button is pressed, and not for every look.
-        partial(make, store(), run_id),
-        file,
-        kind,
-        icon=":material/download:",
-        on_click="ignore",
-        help=about,
-        disabled=disabled,
-        key=f"take-{label}",
-    )

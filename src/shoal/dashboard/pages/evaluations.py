@@ -14,6 +14,7 @@ import streamlit as st
 from shoal.analysis.evaluation_table import EvaluationTable
 from shoal.analysis.gene_columns import Range, gene_columns, genomes_within, is_numeric
 from shoal.dashboard.charts.scores import column_title, score_format, score_title
+from shoal.dashboard.components.download_buttons import download_button
 from shoal.dashboard.components.run_heading import run_heading
 from shoal.dashboard.routing import address
 from shoal.dashboard.session.downloads import as_csv, as_parquet
@@ -105,21 +106,14 @@ def _download(
             return write(_named(table, shown))
         return write(_with_genes(table, table.frame))
 
-    st.download_button(
-        label,
-        content,
-        file_name=f"run-{run_id}-evaluations.{label.lower()}",
-        mime=mime,
-        icon=":material/download:",
-        on_click="ignore",
-        key=f"download-{label}",
-    )
+    download_button(label, content, f"run-{run_id}-evaluations.{label.lower()}", mime)
 
 
 def _filtered(table: EvaluationTable) -> pd.DataFrame:
     """The evaluations that the visitor's filters keep; those of genes come after."""
     frame = table.frame
-    last = max(int(frame["generation"].max()), 1)
+    # A slider needs two ends that differ.
+    first, last = int(frame["generation"].min()), max(int(frame["generation"].max()), 2)
     with st.container(key="filters"):
         columns = st.columns([1.9, 1, 1.5, 1.4, 1.4], gap="small")
         phase_column, status_column, generation_column, score_column, genome_column = columns
@@ -134,8 +128,8 @@ def _filtered(table: EvaluationTable) -> pd.DataFrame:
         status = status_column.selectbox(
             "Status", ["any", "ok", "failed"], key="status", bind="query-params"
         )
-        first, final = generation_column.slider(
-            "Generations", 0, last, (0, last), key="generations", bind="query-params"
+        low, high = generation_column.slider(
+            "Generations", first, last, (first, last), key="generations", bind="query-params"
         )
         limit = score_column.number_input(
             _limit_label(table.metric),
@@ -153,7 +147,7 @@ def _filtered(table: EvaluationTable) -> pd.DataFrame:
             bind="query-params",
         )
 
-    keep = frame["generation"].between(first, final)
+    keep = frame["generation"].between(low, high)
     if phase != _EVERY:
         keep &= is_confirmation(frame["repeat"]) == (phase == _CONFIRMING)
     if status != "any":
@@ -290,7 +284,8 @@ def _table(run: RunView, shown: pd.DataFrame, genes: list[str]) -> None:
             "Genome": (genome_address + shown["genome"]).to_numpy(),
             "Repeat": shown["repeat"].to_numpy(),
             "Generation": shown["generation"].to_numpy(),
-            "Individual": shown["individual"].to_numpy(),
+            # As generations, people count them from 1.
+            "Individual": shown["individual"].to_numpy() + 1,
             "Status": shown["status"].to_numpy(),
             "Score": shown["score"].to_numpy(),
             "Loss": shown["loss"].to_numpy(),
@@ -324,7 +319,11 @@ def _columns(metric: Metric) -> dict[str, Any]:
             display_text=r"genome=([0-9a-f]{8})", help="Its first eight digits"
         ),
         "Repeat": column.NumberColumn(
-            format="%d", help=f"From {FIRST_CONFIRMATION:,} on: a confirmation"
+            format="%d",
+            help=f"Its number on record, from 0; from {FIRST_CONFIRMATION:,} on: a confirmation",
+        ),
+        "Individual": column.NumberColumn(
+            format="%d", help="Its place in the generation, from 1; in files and JSON from 0"
         ),
         "Score": column.NumberColumn(score_title(metric), format=f"%{score_format(metric)}"),
         "Loss": column.NumberColumn(format="%.5g"),

@@ -216,7 +216,7 @@ def _metrics(snapshot: RunSnapshot) -> None:
     kind = run.metric.word
     metric_tiles(
         [
-            ("Current generation", f"{run.generations:,}", f"of {run.settings.generations:,}"),
+            ("Generations", f"{run.generations:,}", f"complete of {run.settings.generations:,}"),
             (f"Best {kind}", score_text(best_score, run.metric), sureness),
             ("Best repeats", best_repeats, f"of at most {most_repeats}"),
             (f"Average {kind}", score_text(run.mean_score, run.metric), average_of),

@@ -45,6 +45,7 @@ from shoal.problems.base import Problem
 from shoal.problems.registry import fill_settings, is_simulation, make_problem
 from shoal.problems.table import TableProblem
 from shoal.replay.calibration import Calibrations
+from shoal.settings import field_help
 from shoal.settings.search_settings import SearchSettings
 from shoal.store import RunView
 from shoal.tuning.samplers.registry import check_sampler
@@ -270,18 +271,27 @@ def _uploaded() -> new_run_draft.Table | DataError | None:
         key=key(f"upload-{state('uploads', 0)}"),
     )
     if file is not None:
-        with st.spinner("Reading the table …"):
-            new_run_draft.read_upload(file)
+        new_run_draft.take_upload(file)
         st.rerun()
 
-    table: new_run_draft.Table | DataError | None = state("uploaded")
+    st.text_input(
+        "File encoding",
+        key=key("file_encoding"),
+        placeholder="recognised",
+        help=f"{field_help.FILE_ENCODING}, such as cp1250, cp1251, gb18030 or shift_jis",
+        persist_state="session",
+    )
+    table = new_run_draft.uploaded()
     if table is None:
         return None
     with st.container(horizontal=True, vertical_alignment="center", key="uploaded"):
         if isinstance(table, new_run_draft.Table):
             st.markdown(f":material/table: {quoted(table.name)}", width="content")
         st.button(
-            "Remove", icon=":material/close:", key="remove", on_click=lambda: put(uploaded=None)
+            "Remove",
+            icon=":material/close:",
+            key="remove",
+            on_click=new_run_draft.remove_upload,
         )
     return table
 
@@ -315,6 +325,13 @@ def _remedy_button(finding: Finding, number: int) -> None:
             key=f"mend-{number}",
             on_click=new_run_draft.put_in_order,
             args=(finding.order,),
+        )
+    if finding.file_encoding:
+        st.button(
+            f"Read it as {finding.file_encoding}",
+            key=f"mend-{number}",
+            on_click=new_run_draft.read_in,
+            args=(finding.file_encoding,),
         )
 
 

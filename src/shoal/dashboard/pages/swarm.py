@@ -10,6 +10,7 @@ import streamlit as st
 
 from shoal.dashboard.charts.swarm import swarm_chart
 from shoal.dashboard.components.deferred_charts import chart
+from shoal.dashboard.components.download_buttons import download_button
 from shoal.dashboard.components.live_swarm_card import training_now
 from shoal.dashboard.components.run_heading import run_heading
 from shoal.dashboard.error_box import error_box
@@ -280,14 +281,12 @@ def _show(run: RunView, film: Replay, request: Request) -> None:
 
     with st.container(horizontal=True, vertical_alignment="center", key="about-film"):
         _exactness(film)
-        st.download_button(
+        download_button(
             "GIF",
             lambda: gif(film, dark),
             f"run-{run.id}-{film.genome.hash}-{film.repeat}.gif",
             "image/gif",
-            icon=":material/download:",
-            on_click="ignore",
-            help="The same frames as a picture that moves, for a page or a talk",
+            about="The same frames as a picture that moves, for a page or a talk",
         )
     link("evaluation", "This genome: its repeats, its curve", run=run.id, genome=film.genome.hash)
 

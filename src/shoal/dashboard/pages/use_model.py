@@ -1,4 +1,4 @@
-"""The page Use the model: one row by a form, many by a file, and the test rows to take away."""
+"""The page Use the model: one row by a form, many by a file; the model and its test rows."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from functools import partial
 import pandas as pd
 import streamlit as st
 
+from shoal.dashboard.components.download_buttons import download_button, run_downloads
 from shoal.dashboard.components.new_rows_card import new_rows_card
 from shoal.dashboard.components.row_form_card import row_form_card
 from shoal.dashboard.components.run_heading import run_heading
@@ -55,6 +56,7 @@ def _draw(run: RunView) -> None:
     count = used.model.networks
     networks = f"{count} networks together" if count > 1 else "one network"
     st.caption(f"By {networks}, as exported. `shoal predict` says the same.")
+    run_downloads(run)
     row_form_card(run.id, used)
     new_rows_card(run.id, used.model, MAX_UPLOAD_MB)
     _test_rows_card(run, used)
@@ -72,12 +74,6 @@ def _test_rows_card(run: RunView, used: ModelInUse) -> None:
             f"{len(rows):,} rows that no network was trained on: number, what is true, the "
             "prediction and its spread over the networks."
         )
-        st.download_button(
-            "Test predictions",
-            partial(as_csv, rows),
-            f"shoal-run-{run.id}-test.csv",
-            "text/csv",
-            icon=":material/download:",
-            on_click="ignore",
-            key="take-test",
+        download_button(
+            "Test predictions", partial(as_csv, rows), f"shoal-run-{run.id}-test.csv", "text/csv"
         )

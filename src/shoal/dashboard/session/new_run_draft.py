@@ -24,8 +24,9 @@ from shoal.dashboard.session.queries import store
 from shoal.data import BUNDLED, CanonicalTable, DataOptions, read_table
 from shoal.data.column_profile import ColumnFacts, column_facts
 from shoal.data.diagnostics import Checked, check_table
+from shoal.data.file_encoding import parse_file_encoding
 from shoal.data.upload import table_from_upload
-from shoal.errors import DataError, ProblemError, ShoalError
+from shoal.errors import DataError, ProblemError, SettingsError, ShoalError
 from shoal.functions.definition import FunctionProblem
 from shoal.functions.registry import BUNDLED as BUNDLED_FUNCTIONS
 from shoal.functions.registry import get_function
@@ -103,6 +104,7 @@ _DATA_SHOWN = (
     "encoding",
     "drop",
     "order",
+    "file_encoding",
 )
 
 # The choices that name columns, as they are for a table that nothing was chosen for.
@@ -140,6 +142,8 @@ class Table:
         What is known of each column.
     target
         The column that is likely to be predicted; None when nothing suggests one.
+    file_encoding
+        The text encoding that its file was said to have; None where nobody said one.
     """
 
     token: str
@@ -147,6 +151,26 @@ class Table:
     source: CanonicalTable
     facts: tuple[ColumnFacts, ...]
     target: str | None = None
+    file_encoding: str | None = None
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Upload:
+    """An uploaded file, which is kept to be read in another encoding.
+
+    Attributes
+    ----------
+    token
+        Names the file in caches.
+    name
+        The file's name.
+    content
+        Its bytes.
+    """
+
+    token: str
+    name: str
+    content: bytes
 
 
 @dataclass(frozen=True)
@@ -494,19 +518,50 @@ def put_in_order(column: str) -> None:
     put(order=column)
 
 
-def read_upload(file: Any) -> None:
-    """Read an uploaded file once, and empty the field.
+def read_in(encoding: str) -> None:
+    """Answer to a finding: the uploaded file is read in this encoding."""
+    put(file_encoding=encoding)
 
-    What was read belongs to the draft, whatever the browser does with the field.
+
+def take_upload(file: Any) -> None:
+    """Take an uploaded file, and empty the field.
+
+    The file belongs to the draft, whatever the browser does with the field.
     """
-    table: Table | DataError
+    upload = Upload(file.file_id, file.name, file.getvalue())
+    put(upload=upload, uploads=state("uploads", 0) + 1)
+
+
+def remove_upload() -> None:
+    """Forget the uploaded file, and what it was read in."""
+    put(upload=None, uploaded=None, file_encoding="")
+
+
+def uploaded() -> Table | DataError | None:
+    """The table of the uploaded file, or why there is none; None before an upload.
+
+    It is read once for each encoding that is named.
+    """
+    upload: Upload | None = state("upload")
+    if upload is None:
+        return None
+    encoding = (state("file_encoding") or "").strip()
+    how = (upload.token, encoding)
+    if state("uploaded_as") != how:
+        with st.spinner("Reading the table …"):
+            put(uploaded=_read(upload, encoding or None), uploaded_as=how)
+    return cast("Table | DataError | None", state("uploaded"))
+
+
+def _read(upload: Upload, encoding: str | None) -> Table | DataError:
     try:
-        source = table_from_upload(file.name, file.getvalue())
-        name = file.name.rpartition(".")[0] or file.name
-        table = Table(file.file_id, name, source, column_facts(source))
-    except DataError as error:
-        table = error
-    put(uploaded=table, uploads=state("uploads", 0) + 1)
+        source = table_from_upload(upload.name, upload.content, encoding)
+        known = parse_file_encoding(encoding)
+    except (DataError, SettingsError) as error:
+        return DataError(error.problem, expected=error.expected, remedy=error.remedy)
+    name = upload.name.rpartition(".")[0] or upload.name
+    token = f"{upload.token} {known}"
+    return Table(token, name, source, column_facts(source), file_encoding=known)
 
 
 @st.cache_resource(max_entries=4, show_spinner="Reading the table …")
@@ -528,7 +583,8 @@ def stored(run_id: int) -> Table:
     run = store().run(run_id)
     source = store().canonical_table(run_id)
     target = DataOptions.from_dict(run.data_options).targets[0]
-    return Table(f"run {run_id}", run.dataset, source, column_facts(source), target)
+    encoding = run.data_options.get("file_encoding")
+    return Table(f"run {run_id}", run.dataset, source, column_facts(source), target, encoding)
 
 
 @st.cache_resource(max_entries=6, show_spinner="Checking the table …")

@@ -21,7 +21,7 @@ from shoal.genome.genome import Genome
 from shoal.genome.search_space import SearchSpace
 from shoal.numerics.philox import Key, Purpose, draws
 from shoal.settings.search_settings import SearchSettings
-from shoal.tuning.operators import best, first_offspring
+from shoal.tuning.operators import best, first_offspring, given_genomes
 
 # A population, and the fitness of each of its genomes.
 Generation = tuple[tuple[Genome, ...], tuple[float, ...]]
@@ -43,7 +43,7 @@ class Sampler(ABC):
       have their default values: `shoal.tuning.operators.repaired` sees to both, and so do
       ``genome_of`` and ``genome_at`` of `shoal.tuning.samplers.encoding`. The first are the best
       ``settings.elitism`` genomes of the generation before, unchanged, so that these are trained
-      again; of equals the earlier individual.
+      again; of equals the earlier individual. The first of all are ``settings.first_genomes``.
     - Only the order of fitness counts: larger is better, -inf (failed) is worst. All of it may be
       -inf.
     - The class can be imported by its name, and takes JSON values as keyword arguments, which
@@ -113,22 +113,26 @@ class Sampler(ABC):
         Returns
         -------
         tuple of Genome
-            (population,): the elite of the generation before, then new genomes.
+            (population,): the elite of the generation before, then new genomes. The first
+            generation begins with the genomes that the user gave.
         """
-        elite: tuple[Genome, ...] = ()
         if past:
             genomes, fitness = past[-1]
-            elite = tuple(genomes[i] for i in best(fitness, self.settings.elitism))
+            leading = tuple(genomes[i] for i in best(fitness, self.settings.elitism))
+        else:
+            leading = given_genomes(self.space, self.settings.first_genomes)
 
-        individuals = range(len(elite), self.settings.population)
-        return (*elite, *self.propose(past, individuals))
+        individuals = range(len(leading), self.settings.population)
+        if not individuals:
+            return leading
+        return (*leading, *self.propose(past, individuals))
 
     @abstractmethod
     def propose(self, past: Past, individuals: range) -> Sequence[Genome]:
         """A new genome for each of these individuals of generation ``len(past)``."""
 
     def first_generation(self, individuals: range) -> Sequence[Genome]:
-        """The first generation of the samplers that learn from it.
+        """These individuals of the first generation, for the samplers that learn from it.
 
         Half of it begins from swarms of the literature, with each activation in turn.
         """

@@ -38,8 +38,9 @@ class CmaesSampler(Sampler):
     """A normal distribution of the numbers, in shares of their ranges, and one of each choice.
 
     The depth is one of the choices. The search starts in the middle of the initial ranges, as wide
-    as they are. Elites are not reported again, since earlier distributions proposed them. What does
-    not exist (the width of a layer that a genome lacks) stands at the mean, and pulls nowhere.
+    as they are. Elites are not reported again, since earlier distributions proposed them; nor are
+    genomes that a user gave, since no distribution did. What does not exist (the width of a layer
+    that a genome lacks) stands at the mean, and pulls nowhere.
     """
 
     def begin(self, settings: SearchSettings, key: Key) -> None:
@@ -92,8 +93,11 @@ class CmaesSampler(Sampler):
     def _learn_from(self, generation: Generation) -> None:
         """Report a generation's new genomes, as soon as there are enough for an update."""
         population, fitness = generation
+        known = self.settings.elitism
+        if not self._seen:
+            known = max(known, len(self.settings.first_genomes))
         self._seen.append(generation)
-        self._waiting += list(zip(population, fitness, strict=True))[self.settings.elitism :]
+        self._waiting += list(zip(population, fitness, strict=True))[known:]
 
         size = self._optimizer.population_size
         while len(self._waiting) >= size:

@@ -15,7 +15,7 @@ class GeneticSampler(Sampler):
     def population(self, past: Past) -> tuple[Genome, ...]:
         """The first generation; later the elite and the children of the generation before."""
         if not past:
-            return tuple(self.propose(past, range(self.settings.population)))
+            return super().population(past)
 
         genomes, fitness = past[-1]
         generation = len(past)

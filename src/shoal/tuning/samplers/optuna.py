@@ -15,6 +15,7 @@ from shoal.errors import SettingsError
 from shoal.genome.genome import Genome
 from shoal.numerics.philox import Key
 from shoal.settings.search_settings import SearchSettings
+from shoal.tuning.operators import given_genomes
 from shoal.tuning.samplers.base import Generation, Past, Sampler
 from shoal.tuning.samplers.encoding import depths, genome_of, width_genes
 
@@ -25,7 +26,7 @@ class OptunaSampler(Sampler):
     The study lives in memory, and is made again from the past: the same calls with the same seed
     bring every sampler to where it was. Elites are not told again, as the study did not ask for
     them. Each trial has a width for every layer that there may be, so that all trials have the same
-    parameters; the genome leaves out those beyond its depth.
+    parameters; the genome leaves out those beyond its depth. Genomes that a user gave are enqueued.
 
     Parameters
     ----------
@@ -57,7 +58,9 @@ class OptunaSampler(Sampler):
                 self._restart()
             for generation in past[len(self._told) :]:
                 self._tell(generation)
-            return self._asked_for(len(past), len(individuals))
+            if past:
+                return self._asked_for(len(past), len(individuals))
+            return self._asked_for(0, individuals.stop)[individuals.start :]
 
     def _restart(self) -> None:
         import optuna
@@ -68,6 +71,8 @@ class OptunaSampler(Sampler):
             self._asked: list[list[tuple[Any, Genome]]] = []
             sampler = self._made(self.library_seed(0))
             self._study = optuna.create_study(direction="maximize", sampler=sampler)
+            for genome in given_genomes(self.space, self.settings.first_genomes):
+                self._study.enqueue_trial(self._parameters(genome))
 
     def _made(self, seed: int) -> Any:
         """A sampler of Optuna, with a seed unless it takes none."""
@@ -110,6 +115,16 @@ class OptunaSampler(Sampler):
             else:
                 self._study.tell(trial, state=optuna.trial.TrialState.FAIL)
         self._told.append(generation)
+
+    def _parameters(self, genome: Genome) -> dict[str, Any]:
+        """What a trial of the genome has; layers that it lacks are as wide as at the start."""
+        genes = genome.to_dict()
+        layers = genes.pop("hidden_layers")
+        searched = {gene.name for gene in self.space.numeric} | dict(self.space.categorical).keys()
+        parameters = {name: value for name, value in genes.items() if name in searched}
+        for number, gene in enumerate(width_genes(self.space)):
+            parameters[gene.name] = layers[number] if number < len(layers) else int(gene.start_low)
+        return {**parameters, "depth": len(layers)}
 
     def _suggested(self, trial: Any) -> Genome:
         values: dict[str, Any] = {}
