@@ -28,8 +28,6 @@ from shoal.trackers.base import (
 _TAG = "shoal.run"
 # Texts of MLflow are no longer.
 _MOST = 6000
-# MLflow shows an experiment of this kind as trainings; without a kind, as one of language models.
-_KIND = {"mlflow.experimentKind": "custom_model_development"}
 _PROGRESS_BAR = "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"
 
 
@@ -63,7 +61,7 @@ class MLflow(Tracker):
         self._client = MlflowClient(tracking_uri=self._uri)
         experiment = self._client.get_experiment_by_name(self._experiment)
         place = experiment and experiment.experiment_id
-        place = place or self._client.create_experiment(self._experiment, tags=_KIND)
+        place = place or self._client.create_experiment(self._experiment)
         tag = identity_of(run)
         found = self._client.search_runs([place], f"tags.`{_TAG}` = '{tag}'", max_results=1)
         if found:
