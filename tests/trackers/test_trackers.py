@@ -33,7 +33,12 @@ SMALL: dict[str, Any] = {
     "progress": False,
 }
 # What the libraries themselves warn of is not ours to change.
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::DeprecationWarning",
+    "ignore::FutureWarning",
+    # MLflow's own type hints, as it is imported; otherwise it keeps them to itself.
+    "ignore:.*type hint is inferred as AnyType:UserWarning",
+)
 
 
 @pytest.fixture(scope="module")
