@@ -330,4 +330,5 @@ def predict(
         cells = {column: unseen.cells for column, unseen in prediction.unseen.items()}
         echo(json.dumps({"rows": rows, "out": str(out), "unseen": cells}))
     else:
-        echo(f"{rows} predictions written to {out}")
+        # Standard output may be where the predictions are.
+        echo(f"{rows} predictions written to {out}", err=not out.is_file())
