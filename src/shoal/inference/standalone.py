@@ -3571,7 +3571,8 @@ def write_predictions(
     Parameters
     ----------
     path
-        The file; one that is there is replaced.
+        The file; one that is there is replaced, and so is one that a link leads to. A device or a
+        pipe, such as /dev/stdout, is written to.
     prediction
         What to write. Where it has a ``spread``, that is written, too.
     proba
@@ -3585,11 +3586,19 @@ def write_predictions(
         If the file cannot be written.
     """
     target = Path(path)
+    lines = prediction_lines(prediction, proba=proba, kept=kept)
+    # A file in the place of a device would be harm to the whole machine.
+    if target.exists() and not target.is_file():
+        with target.open("w", newline="", encoding="utf-8") as device:
+            csv.writer(device, lineterminator="\n").writerows(lines)
+        return
+
+    if target.is_symlink():
+        target = target.resolve()
     _remove_abandoned(target)
     part, file = _new_part(target)
     try:
         with file:
-            lines = prediction_lines(prediction, proba=proba, kept=kept)
             csv.writer(file, lineterminator="\n").writerows(lines)
             # On the disk before it gets its name: a crash leaves the whole file or none.
             file.flush()
@@ -3738,7 +3747,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     for column, cells in prediction.unseen.items():
         print(_printable(f"predict: {options.table}: {cells.sentence(column)}"), file=sys.stderr)
-    print(_printable(f"{len(prediction.values)} predictions written to {options.out}"))
+    # Standard output may be where the predictions are.
+    place = sys.stdout if options.out.is_file() else sys.stderr
+    print(_printable(f"{len(prediction.values)} predictions written to {options.out}"), file=place)
     return 0
 
 
