@@ -11,6 +11,7 @@ import pytest
 from shoal.data import from_parquet, load_dataset, table_from_bytes, to_parquet
 from shoal.data.diagnostics import check_table
 from shoal.errors import DataError
+from shoal.inference.standalone import count_unseen
 
 ROWS = 120
 DRAW = np.random.default_rng(8)
@@ -147,3 +148,67 @@ def test_subtotals_between_rows_are_said() -> None:
 
 def load_dataset_of(data: bytes) -> object:
     return load_dataset(table_from_bytes("t", data).frame, target="y")
+
+
+# Zones
+
+
+def hours(zones: Sequence[str]) -> list[str]:
+    start = np.datetime64("2020-01-01T00:00")
+    return [f"{start + row * 60}:00{zones[row % len(zones)]}" for row in range(ROWS)]
+
+
+def test_zones_far_apart_are_said() -> None:
+    said = looks_of(hours(["+00:00", "-08:00"]))
+    assert any("'x' are in several zones (+00:00, -08:00)" in own for own in said)
+    # Summer and winter of one place, and one zone in two forms.
+    for zones in (["+01:00", "+02:00"], ["Z", "+0000"], [""], ["", "Z"]):
+        assert not any("zones" in own for own in looks_of(hours(zones)))
+
+
+def test_times_of_another_zone_are_counted_in_new_rows() -> None:
+    """Those of a server in UTC were read two hours off, without a word."""
+    data = load_dataset(pd.DataFrame({"x": hours(["+02:00"]), "y": TARGET}), target="y")
+    encoder = data.encoder.to_dict()
+    assert encoder["columns"][0]["zones"] == ["+02:00"]
+    new = ["2020-01-02 13:00:00+0200", "2020-01-02T11:00Z", "2020-01-02 13:00:00", "2020-01-03"]
+    found = count_unseen({"x": new}, encoder)["x"]
+    assert (found.cells, found.first_row, found.levels) == (1, 3, ("2020-01-02T11:00Z",))
+    assert "training had times in +02:00, and zones are ignored" in found.sentence("x")
+
+    plain = load_dataset(pd.DataFrame({"x": hours([""]), "y": TARGET}), target="y")
+    assert count_unseen({"x": new}, plain.encoder.to_dict()) == {}
+
+
+# Rows that belong together
+
+
+@pytest.mark.parametrize("name", ["patient", "PatientID", "customer_id", "subject.no", "site_id"])
+def test_columns_that_say_whose_rows_they_are_are_said(name: str) -> None:
+    (said,) = [own for own in looks_of(DRAW.integers(0, 30, ROWS).tolist(), name) if "whose" in own]
+    assert said.startswith(f"'{name}' seems to say whose rows they are (")
+
+
+@pytest.mark.parametrize("name", ["width", "inpatient", "x", "humid"])
+def test_other_columns_say_nothing_of_that_kind(name: str) -> None:
+    assert not any("whose" in own for own in looks_of(DRAW.integers(0, 30, ROWS).tolist(), name))
+
+
+def test_groups_that_may_be_one_are_said() -> None:
+    table = pd.DataFrame({"x": NUMBERS, "g": ["P1", "p1", "P2", "P3"] * (ROWS // 4), "y": TARGET})
+    said = [found.what for found in check_table("t", table, "y", group="g").findings]
+    assert "Words in 'g' that may mean the same: 'P1' and 'p1'." in said
+
+
+def test_an_infinite_weight_is_said_by_its_own_cell() -> None:
+    weights: list[object] = [1.5] * ROWS
+    weights[8] = "inf"
+    table = pd.DataFrame({"x": NUMBERS, "w": pd.Series(weights, dtype=object), "y": TARGET})
+    with pytest.raises(DataError, match=r"row 10, column 'w': 'inf' is infinite"):
+        load_dataset(table.astype({"w": str}), target="y", weight="w")
+
+
+def test_categories_of_a_frame_that_look_alike_are_one() -> None:
+    words = pd.Categorical(["Köln", "Ko\u0308ln", "Köln", "Ulm"] * (ROWS // 4))
+    data = load_dataset(pd.DataFrame({"x": words, "y": TARGET}), target="y")
+    assert data.encoder.inputs == ("x=Köln", "x=Ulm")

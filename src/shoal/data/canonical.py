@@ -240,7 +240,7 @@ class CanonicalTable:
         written = {}
         for column, cells in columns.items():
             if isinstance(cells, pd.Series):
-                series[column] = cells
+                series[column] = _with_one_spelling_each(cells)
             else:
                 series[column], written[column] = _read_texts(column, cells, reader)
 
@@ -631,6 +631,15 @@ def _with_one_spelling(texts: Sequence[Any]) -> Sequence[Any]:
     return [
         text if to_level(text) is None else spellings[key(to_level(text) or "")] for text in texts
     ]
+
+
+def _with_one_spelling_each(cells: pd.Series) -> pd.Series:
+    """A column of categories of which those that look alike are one; any other as it is."""
+    if not isinstance(cells.dtype, pd.CategoricalDtype):
+        return cells
+    texts = [text if isinstance(text, str) else None for text in cells.tolist()]
+    spelt = _with_one_spelling(texts)
+    return cells if spelt is texts else _from_categories(pd.Series(spelt, dtype=object))
 
 
 def _with_dates_in_digits(column: pd.Series) -> pd.Series:

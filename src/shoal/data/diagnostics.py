@@ -35,9 +35,11 @@ from shoal.data.feature_findings import (
     marks_of_missing,
     missing_cells,
     notations,
+    rows_of_one_kind,
     subtotals,
     text_columns,
     useless_columns,
+    zones_apart,
 )
 from shoal.data.findings import (
     SAMPLE,
@@ -200,6 +202,8 @@ def _all_findings(examination: Examination) -> Iterator[Finding]:
     yield from misread_texts(examination)
     yield from notations(examination)
     yield from codes(examination)
+    yield from zones_apart(examination)
+    yield from rows_of_one_kind(examination)
     yield from subtotals(examination)
     yield from marks_of_missing(examination)
     yield from missing_cells(examination)

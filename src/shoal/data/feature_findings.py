@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from shoal.data.canonical import is_numeric
 from shoal.data.column_profile import ColumnFacts
-from shoal.data.dates import dates_as_days, holds_dates
+from shoal.data.dates import DateColumn, dates_as_days, holds_dates
 from shoal.data.encoder import MAX_LEVELS, number_text
 from shoal.data.findings import SHOWN, Examination, Finding, listed, quoted
 from shoal.data.messages import count_of, first_few
@@ -47,6 +47,18 @@ _ENDS_OF_CALENDARS = frozenset(
     (
         *("0001-01-01", "1601-01-01", "1753-01-01", "1899-12-30", "1899-12-31", "1900-01-01"),
         *("1901-01-01", "1970-01-01", "2099-12-31", "2999-12-31", "9999-01-01", "9999-12-31"),
+    )
+)
+
+# How far the clocks of a place are apart, at most.
+_MINUTES_OF_SUMMER = 60
+
+# Names of columns that say whose rows they are.
+_WORDS_OF_NAMES = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
+_OWNERS = frozenset(
+    (
+        *("patient", "subject", "person", "participant", "customer", "client", "user", "student"),
+        *("animal", "household", "respondent", "proband", "patientin", "kunde", "kundin"),
     )
 )
 
@@ -187,6 +199,46 @@ def _is_made_of_nines(value: float) -> bool:
     """Whether people write the number for "none": -999, 9999, -99.99."""
     digits = number_text(abs(value)).replace(".", "")
     return len(digits) > 1 and set(digits) == {"9"}
+
+
+def zones_apart(examination: Examination) -> Iterator[Finding]:
+    """Find dates with times in zones that are further apart than summer and winter of a place."""
+    columns = examination.dataset.encoder.columns if examination.dataset is not None else ()
+    for column in columns:
+        if not isinstance(column, DateColumn) or not column.zones:
+            continue
+        minutes = [
+            int(zone[0] + "1") * (60 * int(zone[1:3]) + int(zone[4:])) for zone in column.zones
+        ]
+        if max(minutes) - min(minutes) > _MINUTES_OF_SUMMER:
+            yield Finding(
+                "look",
+                f"Times of {quoted(column.name)} are in several zones ({', '.join(column.zones)}), "
+                "which are ignored: they are taken as written.",
+                "write all in one zone, if they say what happened at the same time",
+            )
+
+
+def rows_of_one_kind(examination: Examination) -> Iterator[Finding]:
+    """Find columns that say whose rows they are, where rows of one may be in different parts."""
+    options = examination.options
+    if options.get("group") or options.get("same") or options.get("order"):
+        return
+    rows = len(examination.table)
+    for name in examination.features:
+        words = _WORDS_OF_NAMES.findall(name)
+        is_owner = bool(words) and (
+            any(word.lower() in _OWNERS for word in words) or words[-1].lower() == "id"
+        )
+        distinct = examination.facts[name].distinct
+        # Few that have many rows each are categories; a row each has nothing in common.
+        if is_owner and FEW_VALUES < distinct <= rows / 2:
+            yield Finding(
+                "look",
+                f"{quoted(name)} seems to say whose rows they are ({distinct:,} in {rows:,} rows), "
+                "and is a feature: rows of one are in different parts.",
+                f"--group {name} keeps them together, if new rows are of others",
+            )
 
 
 def codes(examination: Examination) -> Iterator[Finding]:
@@ -333,7 +385,11 @@ _NO_VALUE_WORDS = frozenset(
 
 def alike_categories(examination: Examination) -> Iterator[Finding]:
     """Find categories and classes that may be one: Berlin and BERLIN, New York and New-York."""
-    for name in [*examination.features, *examination.targets]:
+    group = examination.options.get("group")
+    names = [*examination.features, *examination.targets]
+    if isinstance(group, str) and group in examination.table:
+        names.append(group)
+    for name in names:
         column = examination.table[name]
         if is_numeric(column) or examination.facts[name].distinct > MAX_LEVELS:
             continue

@@ -1588,7 +1588,7 @@ MOMENT = re.compile(
     r"(?:(?P<first>\d{1,4})(?P<mark>[-/.])(?P<second>\d{1,2})(?P=mark)(?P<third>\d{1,4})"
     r"|(?P<days>-?\d{1,7}) days?)?"
     r"(?:(?:[T ] ?\+?)?(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second_of>\d{2}(?:[.,]\d+)?))?"
-    r"(?: ?(?P<half>[AaPp])\.?[Mm]\.?)?(?: ?(?:Z|UTC|GMT|[+-]\d{2}:?\d{2}))?)?"
+    r"(?: ?(?P<half>[AaPp])\.?[Mm]\.?)?(?: ?(?P<zone>Z|UTC|GMT|[+-]\d{2}:?\d{2}))?)?"
 )
 # A date with the name of its month, perhaps after that of the day of the week; and a month alone.
 _NAMED_MONTH = re.compile(
@@ -1657,6 +1657,24 @@ def to_days(text: str, day_first: bool | None = None) -> tuple[str, float] | Non
     if day is None:
         return None
     return "date", day + part_of_day
+
+
+def zone_of(text: str) -> str:
+    """The zone of a date with a time, as +02:00; an empty text if it has none.
+
+    Examples
+    --------
+    >>> zone_of("2024-01-31T12:30Z"), zone_of("2024-01-31 12:30 -0800"), zone_of("2024-01-31")
+    ('+00:00', '-08:00', '')
+    """
+    # Most dates have none, which is seen at once.
+    if _USUAL_MOMENT.fullmatch(text):
+        return ""
+    found = MOMENT.fullmatch(date_in_digits(text) or text)
+    zone = (found and found["zone"]) or ""
+    if zone in ("Z", "UTC", "GMT", "-00:00", "-0000"):
+        return "+00:00"
+    return zone and f"{zone[:3]}:{zone[-2:]}"
 
 
 def date_in_digits(text: str) -> str | None:
@@ -2627,6 +2645,13 @@ def _unseen_numbers(
     if is_new.any():
         low, high = (_shown_number(column, own) for own in column["extent"])
         known.append(f"training had {low} to {high}" if low != high else f"training had {low}")
+    if column.get("zones"):
+        is_elsewhere = _is_elsewhere(cells, column["zones"])
+        is_new |= is_elsewhere
+        if is_elsewhere.any():
+            known.append(
+                f"training had times in {', '.join(column['zones'])}, and zones are ignored"
+            )
     if had_none_missing and is_missing.any():
         is_new |= is_missing
         if column.get("fill") is not None:
@@ -2641,6 +2666,14 @@ def _unseen_numbers(
     if is_missing[rows].any() and had_none_missing:
         levels[""] = None
     return Unseen(len(rows), int(rows[0]) + 2, tuple(levels), ", and ".join(known))
+
+
+def _is_elsewhere(cells: Cells, zones: Sequence[str]) -> NDArray[np.bool_]:
+    """Which dates (rows,) have a zone that training had not."""
+    texts, which = distinct_cells(cells)
+    known = ("", *zones)
+    is_elsewhere = [zone_of(to_level(text) or "") not in known for text in texts]
+    return np.array(is_elsewhere, dtype=bool)[which]
 
 
 def _is_far_outside(column: Mapping[str, Any], values: NDArray[np.float64]) -> NDArray[np.bool_]:
@@ -3221,6 +3254,7 @@ _LATER: dict[str, _Rule] = {
     "truth": _TRUE_OR_FALSE,
     "whole": _TRUE_OR_FALSE,
     "extent": _EXTENT,
+    "zones": _TEXTS,
 }
 _TARGETS: dict[str, dict[str, _Rule]] = {
     "regression": {"offset": _NUMBER, "scale": _NUMBER},
@@ -3537,7 +3571,8 @@ def write_predictions(
     Parameters
     ----------
     path
-        The file; one that is there is replaced.
+        The file; one that is there is replaced, and so is one that a link leads to. A device or a
+        pipe, such as /dev/stdout, is written to.
     prediction
         What to write. Where it has a ``spread``, that is written, too.
     proba
@@ -3551,11 +3586,19 @@ def write_predictions(
         If the file cannot be written.
     """
     target = Path(path)
+    lines = prediction_lines(prediction, proba=proba, kept=kept)
+    # A file in the place of a device would be harm to the whole machine.
+    if target.exists() and not target.is_file():
+        with target.open("w", newline="", encoding="utf-8") as device:
+            csv.writer(device, lineterminator="\n").writerows(lines)
+        return
+
+    if target.is_symlink():
+        target = target.resolve()
     _remove_abandoned(target)
     part, file = _new_part(target)
     try:
         with file:
-            lines = prediction_lines(prediction, proba=proba, kept=kept)
             csv.writer(file, lineterminator="\n").writerows(lines)
             # On the disk before it gets its name: a crash leaves the whole file or none.
             file.flush()
@@ -3704,7 +3747,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     for column, cells in prediction.unseen.items():
         print(_printable(f"predict: {options.table}: {cells.sentence(column)}"), file=sys.stderr)
-    print(_printable(f"{len(prediction.values)} predictions written to {options.out}"))
+    # Standard output may be where the predictions are.
+    place = sys.stdout if options.out.is_file() else sys.stderr
+    print(_printable(f"{len(prediction.values)} predictions written to {options.out}"), file=place)
     return 0
 
 
