@@ -154,6 +154,7 @@ def test_new_rows_have_an_encoding_of_their_own(
     page: Page, site: str, frame: pd.DataFrame, result: shoal.SearchResult, folder: Path
 ) -> None:
     _open(page, f"{site}/use?run=1")
+    chrome.expect_done(page, SOON)
     file = folder / "cyrillic.csv"
     new = frame.head(20).assign(город=["Тула", "Уфа"] * 10)
     new.to_csv(file, index=False, encoding="cp1251")
@@ -161,11 +162,13 @@ def test_new_rows_have_an_encoding_of_their_own(
     field = rows.get_by_role("textbox", name="File encoding")
     field.fill("cp-1251")
     field.press("Enter")
+    chrome.expect_done(page, SOON)
     rows.locator("input[type=file]").set_input_files(str(file))
     expect(rows.locator(".st-key-problem")).to_contain_text("Did you mean 'cp1251'", timeout=SOON)
 
     field.fill("cp1251")
     field.press("Enter")
+    chrome.expect_done(page, SOON)
     rows.locator("input[type=file]").set_input_files(str(file))
     expect(rows).to_contain_text("20 rows", timeout=SOON)
     rows.get_by_role("combobox").click()
