@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from shoal.store import Store, open_store
-from support import long_parts, postgres, property_tests
+from support import child_forker, long_parts, postgres, property_tests
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext
@@ -64,6 +64,12 @@ def pytest_runtestloop(session: pytest.Session) -> Iterator[None]:
             return (yield)
         finally:
             compiler.kill()
+
+
+@pytest.fixture
+def forked_checks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Users' code is looked at in processes that are forked; commands start them as users do."""
+    child_forker.use_for_checks(monkeypatch)
 
 
 @pytest.fixture(scope="session")

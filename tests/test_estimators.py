@@ -246,3 +246,13 @@ def test_boosting_works() -> None:
     x, y = load_iris(return_X_y=True)
     model = AdaBoostClassifier(SwarmClassifier(GENOME, iterations=30), n_estimators=2)
     assert model.fit(x, y).score(x, y) > 0.7
+
+
+@pytest.mark.parametrize(("factor", "size"), [(1e300, "large"), (1e-200, "small")])
+def test_columns_that_cannot_be_scaled_are_refused(factor: float, size: str) -> None:
+    """All of them became zeros, and a constant was fitted."""
+    x = np.random.default_rng(1).normal(size=(40, 2)) * [1.0, factor]
+    with pytest.raises(ValueError, match=rf"X: column 1 is too {size} to be scaled"):
+        SwarmRegressor(iterations=2).fit(x, x[:, 0])
+    with pytest.raises(ValueError, match=rf"X: column 1 is too {size} to be scaled"):
+        SwarmClassifier(iterations=2).fit(x, x[:, 0] > 0)

@@ -172,3 +172,15 @@ def test_test_files_have_names_of_their_own() -> None:
     """Folders of tests are no packages: two files of one name stop the whole suite."""
     names = [path.name for path in TESTS.rglob("test_*.py")]
     assert {name for name in names if names.count(name) > 1} == set()
+
+
+def test_a_look_at_users_code_begins_without_the_compiler_and_pandas() -> None:
+    """`shoal run` waits for it, and a file that cannot be imported needs neither."""
+    program = (
+        "import sys, shoal.problems.check_process; "
+        "print({'numba', 'pandas', 'sklearn'} & set(sys.modules) or 'neither')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "neither"

@@ -21,7 +21,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_array, check_is_fitted, check_X_y, validate_data
 
 from shoal.data import Part
-from shoal.data.encoder import mean_and_deviation, mean_and_scale
+from shoal.data.encoder import mean_and_deviation
 from shoal.errors import DataError, ObjectiveError, SettingsError
 from shoal.genome.genes import READOUTS
 from shoal.genome.genome import Genome
@@ -49,6 +49,15 @@ from shoal.pso.engines.base import TrainingResult
 from shoal.pso.swarm import SwarmState, TrainingTask
 from shoal.settings.start import StartFrom
 from shoal.system.progress_bar import progress_bar
+
+
+class FeatureError(DataError, ValueError):
+    """A column of X cannot be scaled: its squares are too large or too small for numbers.
+
+    It is also a `ValueError`, as scikit-learn's own tools expect.
+
+    What to do: write the column in another unit.
+    """
 
 
 class TargetError(DataError, ValueError):
@@ -131,7 +140,7 @@ class _SwarmEstimator(BaseEstimator):  # type: ignore[misc]
         genome = self._chosen_genome(start)
 
         if self.encoder_ is None:
-            standards = [mean_and_scale(column, rows.weight) for column in x.T]
+            standards = [_standards_of_feature(k, x[:, k], rows.weight) for k in range(x.shape[1])]
             self.mean_, self.scale_ = np.array(standards).T
         else:
             # What was encoded is scaled already.
@@ -628,6 +637,29 @@ class SwarmRegressor(RegressorMixin, _SwarmEstimator):  # type: ignore[misc]
 def _columns(y: NDArray[np.float64]) -> list[NDArray[np.float64]]:
     """The targets (rows,) of ``y``, one or more."""
     return list(y.reshape(len(y), -1).T)
+
+
+# The square of what is smaller may be 0.
+_SMALLEST_SPREAD = 1e-150
+
+
+def _standards_of_feature(
+    place: int, values: NDArray[np.float64], weight: NDArray[np.floating] | None
+) -> tuple[float, float]:
+    """Mean and scale of a column (rows,) of X. Raises FeatureError if it cannot be scaled."""
+    with np.errstate(over="ignore"):
+        # A square may be infinite, which is said below.
+        mean, deviation = mean_and_deviation(values, weight)
+    spread = values.max() - values.min()
+    if deviation == np.inf or 0 < spread < _SMALLEST_SPREAD:
+        size = "large" if deviation == np.inf else "small"
+        raise FeatureError(
+            f"X: column {place} is too {size} to be scaled: its "
+            f"values are {values.min():g} to {values.max():g}.",
+            expected="values whose squares are numbers",
+            remedy="write the column in another unit",
+        )
+    return mean, deviation or 1.0
 
 
 def _standards_of_target(

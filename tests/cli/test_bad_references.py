@@ -15,6 +15,8 @@ from shoal.problems.check import check_import
 from shoal.problems.references import find
 from support.processes import shoal as command
 
+pytestmark = pytest.mark.usefixtures("forked_checks")
+
 # Where a reference may stand: as what is solved, and as settings of a table.
 PLACES = ("data", "objective", "metric", "decoder")
 

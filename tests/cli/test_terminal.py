@@ -106,3 +106,20 @@ def test_a_command_on_an_ascii_terminal(tmp_path: Path) -> None:
     )
     assert b"Traceback" not in done.stderr
     assert b"gr\\xf6\\xdfe" in done.stdout
+
+
+@pytest.mark.skipif(not Path("/dev/full").is_char_device(), reason="a device that is always full")
+@pytest.mark.parametrize("as_json", [[], ["--json"]])
+def test_a_full_disk_under_the_output_is_said(tmp_path: Path, as_json: list[str]) -> None:
+    table = tmp_path / "t.csv"
+    table.write_text("x,y\n" + "".join(f"{n},{n}\n" for n in range(40)), encoding="utf-8")
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "shoal.cli", "check", str(table), "--target", "y", *as_json],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            check=False,
+            text=True,
+        )
+    assert done.returncode == 1
+    assert done.stderr == "shoal: the output cannot be written: No space left on device.\n"

@@ -94,7 +94,13 @@ def test_encoding_is_as_documented() -> None:
     data = load_dataset(train, "y", test_fraction=0, validation_fraction=0)
     assert data.encoder.inputs == ("n", "n=missing", "w=a", "w=b", "w=missing", "k")
     assert data.encoder.columns[0] == NumericColumn(
-        "n", fill=2.0, mean=2.0, scale=1.0, missing_indicator=True
+        "n",
+        fill=2.0,
+        mean=2.0,
+        scale=1.0,
+        missing_indicator=True,
+        extent=(1.0, 3.0),
+        whole=True,
     )
     assert data.encoder.columns[1] == CategoricalColumn("w", ("a", "b", None))
     assert data.train.x[:3].tolist() == [

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import pickle
 import signal
+import socket
 import subprocess
 import sys
+import tempfile
 import warnings
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -23,7 +25,13 @@ from executors.test_executors import HURRIED, PROBLEM, Echo, ExecutorContract, c
 from shoal import executors
 from shoal.data import Dataset, load_dataset
 from shoal.errors import CodeChangedError, ExecutorError, SettingsError, ShoalError
-from shoal.executors import Executor, check_executor_installed, make_executor, pools
+from shoal.executors import (
+    Executor,
+    check_executor_installed,
+    make_executor,
+    pool_worker,
+    pools,
+)
 from shoal.executors.futures import FutureExecutor
 from shoal.executors.pool_worker import Answer, Order
 from shoal.executors.pools import Pool, open_pool, pool_of
@@ -267,6 +275,59 @@ def test_an_owner_that_is_killed_leaves_no_trainer_behind() -> None:
     for pid in workers:
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
+
+
+def test_folders_of_workers_that_were_killed_are_removed_by_the_next_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
+        pass
+    here = socket.gethostname()
+    left = [tmp_path / f"shoal-worker-{ended.pid}-{here}-{end}" for end in ("one", "two")]
+    kept = [
+        tmp_path / f"shoal-worker-{os.getpid()}-{here}-one",
+        # On another machine with the same folder the process may be alive.
+        tmp_path / f"shoal-worker-{ended.pid}-{here}-2-one",
+        tmp_path / f"shoal-worker-own-{here}-one",
+    ]
+    for folder in (*left, *kept):
+        folder.mkdir()
+        (folder / "1.jobs").touch()
+
+    own = pool_worker._Bench()._own_folder()
+    assert not any(folder.exists() for folder in left)
+    assert all((folder / "1.jobs").exists() for folder in kept)
+    assert own.name.startswith(f"shoal-worker-{os.getpid()}-{here}-")
+
+
+FORKED = """
+import os
+from shoal.executors import pool_worker
+
+folder = pool_worker._bench._own_folder()
+if os.fork() == 0:
+    assert pool_worker._bench._own_folder() != folder
+    raise SystemExit
+os.wait()
+print(folder, folder.is_dir())
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="nothing is forked there")
+def test_a_folder_outlives_a_fork_of_its_worker_and_goes_with_the_worker(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", FORKED],
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    folder, is_there = done.stdout.split()
+    assert is_there == "True"
+    assert Path(folder).parent == tmp_path
+    assert not list(tmp_path.iterdir())
 
 
 def _words(pid: int) -> str:

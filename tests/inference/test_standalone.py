@@ -6,10 +6,12 @@ import ast
 import csv
 import json
 import math
+import os
 import shutil
 import signal
 import subprocess
 import sys
+import threading
 from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any
@@ -455,3 +457,34 @@ def test_a_file_that_is_taken_for_abandoned_is_begun_again(
     standalone.write_predictions(out, standalone.Prediction(np.array([1.5, 2.5])))
     assert out.read_text() == "row,prediction\n2,1.5\n3,2.5\n"
     assert len(removed) == 1 and [*tmp_path.iterdir()] == [out]
+
+
+def _read_in_the_background(path: Path) -> tuple[threading.Thread, list[str]]:
+    """Read a pipe until its writer ends."""
+    read: list[str] = []
+    thread = threading.Thread(target=lambda: read.append(path.read_text()), daemon=True)
+    thread.start()
+    return thread, read
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="a pipe with a name")
+def test_devices_and_pipes_are_written_to_and_stay(tmp_path: Path) -> None:
+    """A file took the place of /dev/null, for all programs, where root predicted to it."""
+    prediction = standalone.Prediction(np.array([1.5, 2.5]))
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    thread, read = _read_in_the_background(pipe)
+    standalone.write_predictions(pipe, prediction)
+    thread.join(60)
+    assert pipe.is_fifo() and [*tmp_path.iterdir()] == [pipe]
+    assert read == ["row,prediction\n2,1.5\n3,2.5\n"]
+
+
+def test_a_link_stays_and_its_file_is_replaced(tmp_path: Path) -> None:
+    real = tmp_path / "elsewhere" / "real.csv"
+    real.parent.mkdir()
+    real.write_text("old")
+    link = tmp_path / "link.csv"
+    link.symlink_to(real)
+    standalone.write_predictions(link, standalone.Prediction(np.array([1.5])))
+    assert link.is_symlink() and real.read_text() == "row,prediction\n2,1.5\n"

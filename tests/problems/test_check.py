@@ -16,6 +16,8 @@ from shoal.simulations.registry import get_simulation
 from support.check_clock import limit_ends_at
 from support.check_here import worst_finding
 
+pytestmark = pytest.mark.usefixtures("forked_checks")
+
 # What has to be seen from another process: tests/cli/test_user_code.py.
 IN_A_PROCESS = {"ends-its-process", "raises-at-import", "searches-as-it-is-imported"}
 # Where each of `HANGING` is when it is given up.

@@ -21,6 +21,8 @@ from support.check_here import worst_finding
 from support.processes import last_json
 from support.processes import shoal as command
 
+pytestmark = pytest.mark.usefixtures("forked_checks")
+
 # What has to be seen from another process, which costs a second each.
 IN_A_PROCESS = {"another-shape", "ends-its-process", "prints"}
 

@@ -36,6 +36,8 @@ from support.check_here import worst_finding
 from support.fakes import HereExecutor
 from support.locations import TESTS
 
+pytestmark = pytest.mark.usefixtures("forked_checks")
+
 FILE = TESTS / "support" / "beam.py"
 SMALL: dict[str, Any] = {
     "population": 4,

@@ -23,6 +23,8 @@ from shoal.problems.trial import OwnCheck
 from shoal.settings.search_settings import SearchSettings
 from support.check_clock import limit_ends_at
 
+pytestmark = pytest.mark.usefixtures("forked_checks")
+
 # What has to be seen from another process, which costs a second each.
 IN_A_PROCESS = {"ends-its-process", "raises-at-import", "prints", "loss-does-not-compile"}
 

@@ -124,3 +124,12 @@ def test_a_disk_without_locks_takes_a_file_and_keeps_what_may_be_alive(
         part.write_text("whole")
     assert len(names(target.parent)) == 2
     assert target.read_text() == "whole"
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="a pipe with a name")
+def test_devices_and_pipes_are_not_replaced(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(OSError, match="no file"), part_file(pipe):
+        raise AssertionError("there is nothing to write to")
+    assert pipe.is_fifo()

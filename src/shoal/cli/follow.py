@@ -232,7 +232,8 @@ def _follow(
             # A run that is running has another supervisor by now, and goes on without the child.
             if child is not None and child.poll() is not None and run.state != "running":
                 print(
-                    f"shoal: the supervisor ended unexpectedly: {end_text(child)}.",
+                    f"shoal: the supervisor ended unexpectedly: {end_text(child)}. "
+                    f"What to do: `shoal resume {run_id}` goes on where the run was.",
                     file=sys.stderr,
                 )
                 return

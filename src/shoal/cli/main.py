@@ -5,10 +5,12 @@ Commands import what they need when they are called, so that each starts quickly
 
 from __future__ import annotations
 
+import errno
 import gc
 import json
 import os
 import sys
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
@@ -88,6 +90,9 @@ if TYPE_CHECKING:
 
 # Objects between two garbage collections; Python's own default is 2,000 or less.
 _OBJECTS_BETWEEN_COLLECTIONS = 100_000
+
+# A disk or a quota that is full.
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 app = typer.Typer(
     name="shoal",
@@ -413,3 +418,11 @@ def main() -> None:
         raise SystemExit(error.exit_code) from None
     except KeyboardInterrupt:
         raise SystemExit(130) from None
+    except OSError as error:
+        # A full disk ends what a command prints, too. What is left to print would fail again.
+        if error.errno not in _FULL or error.filename is not None:
+            raise
+        with suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        print(f"shoal: the output cannot be written: {error.strerror}.", file=sys.stderr)
+        raise SystemExit(1) from None

@@ -96,6 +96,7 @@ def _export_study(run: str, url: str, store: str | None, as_json: bool) -> None:
         echo(json.dumps({"storage": url, "study": name}))
     else:
         echo(f"{url}: the study {name}")
+        echo(f"To look at it: optuna-dashboard {url}")
 
 
 def _after_export(run: RunView, folder: Path) -> list[list[str]]:
@@ -329,4 +330,5 @@ def predict(
         cells = {column: unseen.cells for column, unseen in prediction.unseen.items()}
         echo(json.dumps({"rows": rows, "out": str(out), "unseen": cells}))
     else:
-        echo(f"{rows} predictions written to {out}")
+        # Standard output may be where the predictions are.
+        echo(f"{rows} predictions written to {out}", err=not out.is_file())

@@ -171,6 +171,10 @@ def _write(path: Path, content: bytes, force: bool) -> None:
                 file.write(content)
             return
 
+        # A file in the place of a device would be harm to the whole machine.
+        if path.exists() and not path.is_file():
+            path.write_bytes(content)
+            return
         beside = path.with_name(f".{path.name}.{os.getpid()}")
         with beside.open("xb") as file:
             file.write(content)

@@ -11,6 +11,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from shoal.data.bundled_tables import BUNDLED
 from shoal.data.dataset import DataOptions, Dataset, Part, Preset, TaskType
 from shoal.data.dates import DateColumn
 from shoal.data.encoder import (
@@ -28,7 +29,7 @@ from shoal.data.encoder import (
 if TYPE_CHECKING:
     from shoal.data.canonical import CanonicalTable
     from shoal.data.preparation import load_dataset, prepare, prepare_new, resplit
-    from shoal.data.table_io import BUNDLED, from_parquet, read_table, table_from_bytes, to_parquet
+    from shoal.data.table_io import from_parquet, read_table, table_from_bytes, to_parquet
     from shoal.data.target import recognise_task
 
 # What needs pandas, by the module that has it. It is imported on first use: worker processes have
@@ -39,7 +40,6 @@ _WITH_PANDAS = {
     "prepare": "preparation",
     "prepare_new": "preparation",
     "resplit": "preparation",
-    "BUNDLED": "table_io",
     "from_parquet": "table_io",
     "read_table": "table_io",
     "table_from_bytes": "table_io",

@@ -24,6 +24,7 @@ from __future__ import annotations
 import datetime
 import decimal
 import math
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -42,6 +43,7 @@ from shoal.inference.standalone import (
     check_header,
     date_in_digits,
     distinct_cells,
+    look_of,
     read_cell,
     to_level,
     to_number,
@@ -71,11 +73,14 @@ class Written:
         Why nothing can be learned from it; None: something can.
     gap
         The text of the first cell without a value, such as NA; empty where it is blank.
+    code
+        A cell that may be a code and is read as a number, such as 01067; empty where there is none.
     """
 
     notation: Notation | None = None
     refusal: TableError | None = None
     gap: str = ""
+    code: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON values, without what is not there."""
@@ -87,6 +92,8 @@ class Written:
             values["refusal"] = [refusal.problem, refusal.expected, refusal.remedy]
         if self.gap:
             values["gap"] = self.gap
+        if self.code:
+            values["code"] = self.code
         return values
 
     @classmethod
@@ -98,7 +105,7 @@ class Written:
         refusal = None
         if "refusal" in values:
             refusal = TableError(*values["refusal"])
-        return cls(notation, refusal, values.get("gap", ""))
+        return cls(notation, refusal, values.get("gap", ""), values.get("code", ""))
 
 
 _AS_IT_IS = Written()
@@ -233,7 +240,7 @@ class CanonicalTable:
         written = {}
         for column, cells in columns.items():
             if isinstance(cells, pd.Series):
-                series[column] = cells
+                series[column] = _with_one_spelling_each(cells)
             else:
                 series[column], written[column] = _read_texts(column, cells, reader)
 
@@ -509,6 +516,7 @@ def _read_texts(
     """A column of texts in its canonical form, and how it was written."""
     notation = None
     refusal = None
+    code = ""
     try:
         read = reader.read(column)
     except TableError as error:
@@ -521,10 +529,37 @@ def _read_texts(
         else:
             numbers, notation = read
             series = _number_column(texts, numbers, notation.decimal if notation else ".")
+            if notation is None and is_numeric(series):
+                code = _code_among(texts, series.to_numpy(dtype=np.float64))
 
     missing = np.flatnonzero(series.isna())
     gap = (texts[missing[0]] or "").strip() if len(missing) else ""
-    return series, Written(notation, refusal, gap)
+    return series, Written(notation, refusal, gap, code)
+
+
+# Whole numbers with leading zeros, of three digits or more (01 is a month, too), and codes that
+# look like powers of ten.
+_ZEROS_FIRST = re.compile(r"0\d\d+")
+_LIKE_A_POWER = re.compile(r"\d+[eE]\d+")
+
+
+def _code_among(texts: Sequence[str | None], numbers: NDArray[np.float64]) -> str:
+    """The first of a column's plain numbers that may be a code; an empty text if none is."""
+    if (numbers[~np.isnan(numbers)] % 1 != 0).any():
+        return ""
+    all_powers = True
+    first = ""
+    for cell in texts:
+        # Quick, as nearly all cells of nearly all tables end here.
+        if not cell or (cell[0] not in " 0" and not all_powers):
+            continue
+        text = cell.strip()
+        if _ZEROS_FIRST.fullmatch(text):
+            return text
+        if all_powers and to_level(text) is not None:
+            all_powers = _LIKE_A_POWER.fullmatch(text) is not None
+            first = first or text
+    return first if all_powers else ""
 
 
 def _with_points(texts: Sequence[str | None]) -> Notation | None:
@@ -575,21 +610,38 @@ def _stray_cell(column: str, texts: Sequence[str | None]) -> TableError | None:
 
 
 def _with_one_spelling(texts: Sequence[Any]) -> Sequence[Any]:
-    """Texts in which each truth value has one spelling, the commonest: TRUE and True are one."""
+    """Texts of which those that look alike are the same, and so are TRUE and True: the commonest.
+
+    Nobody sees how a letter with a mark is composed, which kind of space stands between words, and
+    how many.
+    """
     levels: Counter[str] = Counter()
     for text, count in Counter(texts).items():
         level = to_level(text)
-        if level is not None and truth_of(level) is None:
-            return texts
         if level is not None:
             levels[level] += count
+    are_truths = all(truth_of(level) is not None for level in levels)
+
+    def key(level: str) -> str:
+        return level.lower() if are_truths else look_of(level)
 
     spellings: dict[str, str] = {}
     for level, _ in levels.most_common():
-        spellings.setdefault(level.lower(), level)
+        spellings.setdefault(key(level), level)
     if len(spellings) == len(levels):
         return texts
-    return [spellings.get((to_level(text) or "").lower(), text) for text in texts]
+    return [
+        text if to_level(text) is None else spellings[key(to_level(text) or "")] for text in texts
+    ]
+
+
+def _with_one_spelling_each(cells: pd.Series) -> pd.Series:
+    """A column of categories of which those that look alike are one; any other as it is."""
+    if not isinstance(cells.dtype, pd.CategoricalDtype):
+        return cells
+    texts = [text if isinstance(text, str) else None for text in cells.tolist()]
+    spelt = _with_one_spelling(texts)
+    return cells if spelt is texts else _from_categories(pd.Series(spelt, dtype=object))
 
 
 def _with_dates_in_digits(column: pd.Series) -> pd.Series:
@@ -626,7 +678,8 @@ def _from_objects(values: list[object], name: str, column: str) -> pd.Series:
         if is_exact:
             return pd.Series(np.array(numbers, dtype=np.float64))
 
-    return _from_texts([to_level(cell) for cell in cells])
+    series = _from_texts([to_level(cell) for cell in cells])
+    return series if is_numeric(series) else _with_dates_in_digits(series)
 
 
 def _scalar(value: object, name: str, column: str, row: int) -> object:

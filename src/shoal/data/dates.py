@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -25,6 +25,7 @@ from shoal.inference.standalone import (
     read_days,
     to_days,
     to_number,
+    zone_of,
 )
 
 if TYPE_CHECKING:
@@ -70,6 +71,8 @@ class DateColumn:
         Whether a last input, 0 or 1, says where values are missing.
     extent
         The first and the last training value, in days; None: there is none.
+    zones
+        Those of the training values, as +02:00, which are ignored; none if there are very many.
     kind
         "date", the tag in JSON.
     """
@@ -84,6 +87,7 @@ class DateColumn:
     scale: float = 1.0
     missing_indicator: bool = False
     extent: tuple[float, float] | None = None
+    zones: tuple[str, ...] = ()
     kind: Literal["date"] = "date"
 
     @property
@@ -197,6 +201,16 @@ def dates_as_days(name: str, series: pd.Series) -> Days:
             f"{name}: {error.problem}", expected=error.expected, remedy=error.remedy
         ) from None
     return Days(values, reads, day_first)
+
+
+# More zones than two countries and their summers have say nothing.
+_MOST_ZONES = 6
+
+
+def zones_of(cells: Iterable[object]) -> tuple[str, ...]:
+    """The zones of dates, sorted; none if there are very many."""
+    zones = {zone_of(cell) for cell in set(cells) if isinstance(cell, str)} - {""}
+    return tuple(sorted(zones)) if len(zones) <= _MOST_ZONES else ()
 
 
 def _day_first(name: str, column: str, texts: Sequence[str]) -> bool | None:

@@ -25,15 +25,22 @@ from shoal.data.dates import DateColumn
 from shoal.data.encoder import FLOAT32_MAX, NumericColumn, fit_column, skewness
 from shoal.data.encoding_findings import misread_texts
 from shoal.data.feature_findings import (
+    alike_categories,
     answers_in_disguise,
+    classes_without_value,
+    codes,
     copies_of_rows,
+    dates_in_one_number,
     is_identifier,
     left_out,
     marks_of_missing,
     missing_cells,
     notations,
+    rows_of_one_kind,
+    subtotals,
     text_columns,
     useless_columns,
+    zones_apart,
 )
 from shoal.data.findings import (
     SAMPLE,
@@ -195,10 +202,17 @@ def _all_findings(examination: Examination) -> Iterator[Finding]:
     yield from left_out(examination)
     yield from misread_texts(examination)
     yield from notations(examination)
+    yield from codes(examination)
+    yield from dates_in_one_number(examination)
+    yield from zones_apart(examination)
+    yield from rows_of_one_kind(examination)
+    yield from subtotals(examination)
     yield from marks_of_missing(examination)
     yield from missing_cells(examination)
     yield from useless_columns(examination)
     yield from text_columns(examination)
+    yield from alike_categories(examination)
+    yield from classes_without_value(examination)
     yield from answers_in_disguise(examination)
     yield from copies_of_rows(examination)
     yield from series_in_time(examination)

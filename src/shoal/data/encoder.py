@@ -15,9 +15,16 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from shoal.data.dates import DateColumn, cycles_of, dates_as_days, holds_dates, is_like_a_date
+from shoal.data.dates import (
+    DateColumn,
+    cycles_of,
+    dates_as_days,
+    holds_dates,
+    is_like_a_date,
+    zones_of,
+)
 from shoal.errors import DataError
-from shoal.inference.standalone import Notation, log, to_number, truth_of
+from shoal.inference.standalone import Notation, are_truths, log, to_number, truth_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -330,7 +337,10 @@ class Encoder:
 def _to_json(described: Column | Target) -> dict[str, Any]:
     values = asdict(described)
     # Not there where there is nothing to say, so that older readers know all that is there.
-    unsaid = (("notation", None), ("truth", False), ("extent", None), ("whole", False))
+    unsaid = (
+        *(("notation", None), ("truth", False), ("extent", None), ("whole", False)),
+        ("zones", ()),
+    )
     for key, nothing in unsaid:
         if key in values and values[key] == nothing:
             del values[key]
@@ -529,6 +539,7 @@ def fit_dates(name: str, series: pd.Series, train: NDArray[np.int64]) -> DateCol
         scale=scale,
         missing_indicator=len(known) < len(train_values),
         extent=extent_of(known),
+        zones=zones_of(series.iloc[train].tolist()) if days.reads == "date" else (),
     )
 
 
@@ -577,8 +588,9 @@ def _fit_categorical(name: str, series: pd.Series, train: NDArray[np.int64]) -> 
 
     # In all rows, so that no row that was another level becomes one of these.
     everywhere = {text for text in texts if isinstance(text, str)}
-    truths = {truth_of(text) for text in everywhere} - {None}
-    return CategoricalColumn(column, tuple(levels), truth=len(truths) == len(everywhere) > 0)
+    # Of "yes" and "Y" nobody knows which one TRUE would be.
+    are_different = len({truth_of(text) for text in everywhere}) == len(everywhere)
+    return CategoricalColumn(column, tuple(levels), truth=are_different and are_truths(everywhere))
 
 
 def finite_numbers(name: str, series: pd.Series) -> NDArray[np.float64]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import datetime
+import re
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -11,12 +14,15 @@ from numpy.typing import NDArray
 
 from shoal.data.canonical import is_numeric
 from shoal.data.column_profile import ColumnFacts
-from shoal.data.encoder import number_text
+from shoal.data.dates import DateColumn, dates_as_days, holds_dates
+from shoal.data.encoder import MAX_LEVELS, number_text
 from shoal.data.findings import SHOWN, Examination, Finding, listed, quoted
 from shoal.data.messages import count_of, first_few
 from shoal.data.splits import repeated_rows
 from shoal.data.target import FEW_VALUES
-from shoal.inference.standalone import read_cell, to_number
+from shoal.data.totals import rows_of_subtotals
+from shoal.errors import DataError
+from shoal.inference.standalone import MISSING_NUMBER, look_of, read_cell, to_number, truth_of
 
 # Of a text column; each is a network input of its own.
 MANY_LEVELS = 30
@@ -29,6 +35,32 @@ MOSTLY_MISSING = 0.3
 _REPEATED = 3
 _FAR_OF_NINES = 0.25
 _FAR = 3.0
+
+# A single value so many ranges of all others away leaves nothing of them to see.
+_GIANT = 100.0
+
+# Several kinds of "none" stand side by side, as 97, 98 and 99 do in answers to questions.
+_MARKS_TOGETHER = 3
+
+_FIRST_DAY = datetime.date(1970, 1, 1).toordinal()
+_ENDS_OF_CALENDARS = frozenset(
+    (
+        *("0001-01-01", "1601-01-01", "1753-01-01", "1899-12-30", "1899-12-31", "1900-01-01"),
+        *("1901-01-01", "1970-01-01", "2099-12-31", "2999-12-31", "9999-01-01", "9999-12-31"),
+    )
+)
+
+# How far the clocks of a place are apart, at most.
+_MINUTES_OF_SUMMER = 60
+
+# Names of columns that say whose rows they are.
+_WORDS_OF_NAMES = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
+_OWNERS = frozenset(
+    (
+        *("patient", "subject", "person", "participant", "customer", "client", "user", "student"),
+        *("animal", "household", "respondent", "proband", "patientin", "kunde", "kundin"),
+    )
+)
 
 # From this share of numbers on, a text column is said to hold numbers and words.
 _SOME_NUMBERS = 0.1
@@ -53,28 +85,58 @@ def left_out(examination: Examination) -> Iterator[Finding]:
 
 
 def marks_of_missing(examination: Examination) -> Iterator[Finding]:
-    """Find a value that repeats far outside all others of its column, or alone below 0."""
+    """Find values that repeat far outside all others of their column, or alone below 0."""
     for name in [*examination.features, *examination.targets]:
-        column = examination.table[name]
-        if not is_numeric(column):
-            continue
-        values = column.to_numpy(dtype=np.float64)
+        values, is_usual, shown = _numbers_of(examination, name)
         values = values[np.isfinite(values)]
-        places = {
-            number_text(mark): f"stands in {count_of(rows, 'row')} of {quoted(name)}, far outside "
-            "all other values"
-            for mark, rows in _outlying_values(values)
-        }
+        places = {}
+        for mark, rows in _outlying_values(values, is_usual):
+            where = f"{count_of(rows, 'row')} of {quoted(name)}, far outside all other values"
+            if rows < _REPEATED:
+                yield Finding(
+                    "look",
+                    f"{shown(mark)} stands in {where}: it may be wrong.",
+                    "correct it, or leave the cell empty",
+                )
+            else:
+                places[shown(mark)] = f"stands in {where}"
         alone = _only_negative_value(values)
         if alone is not None:
             where = f"repeats, and is the only value of {quoted(name)} below 0"
-            places.setdefault(number_text(alone), where)
-        for mark, place in places.items():
+            places.setdefault(shown(alone), where)
+        for text, place in places.items():
             yield Finding(
                 "look",
-                f"{mark} {place}: it may stand for a missing value.",
+                f"{text} {place}: it may stand for a missing value.",
                 "leave these cells empty, if so",
             )
+
+
+def _numbers_of(
+    examination: Examination, name: str
+) -> tuple[NDArray[np.float64], Callable[[float], bool], Callable[[float], str]]:
+    """The numbers of a column, or the days of one of dates; which of them people write for "none",
+    and how one is shown. There are none in other columns.
+    """
+    column = examination.table[name]
+    if is_numeric(column):
+        return column.to_numpy(dtype=np.float64), _is_made_of_nines, number_text
+    try:
+        days = dates_as_days(name, column) if holds_dates(column) else None
+    except DataError:
+        days = None
+    if days is None or days.reads != "date":
+        return np.empty(0), _is_made_of_nines, number_text
+    return np.floor(days.values), _is_end_of_calendar, _date_text
+
+
+def _date_text(day: float) -> str:
+    return datetime.date.fromordinal(int(day) + _FIRST_DAY).isoformat()
+
+
+def _is_end_of_calendar(day: float) -> bool:
+    """Whether programs write the date for "none": 1900-01-01, 9999-12-31."""
+    return _date_text(day) in _ENDS_OF_CALENDARS
 
 
 def _only_negative_value(values: NDArray[np.float64]) -> float | None:
@@ -88,37 +150,148 @@ def _only_negative_value(values: NDArray[np.float64]) -> float | None:
     return mark if is_usual and (negative == mark).all() else None
 
 
-def _outlying_values(values: NDArray[np.float64]) -> Iterator[tuple[float, int]]:
-    """Values that repeat far outside the others, with their numbers of rows."""
+def _outlying_values(
+    values: NDArray[np.float64], is_usual: Callable[[float], bool]
+) -> Iterator[tuple[float, int]]:
+    """Values far outside the others, with their numbers of rows.
+
+    They repeat, or are so far outside that a single one hides the differences of the others.
+    ``is_usual`` says which ones people write for "none"; others beside one may be such, too.
+    """
     distinct, counts = np.unique(values, return_counts=True)
     while len(distinct) > 2:
-        others = slice(1, None)
-        extreme = 0
-        if distinct[-1] - distinct[-2] > distinct[1] - distinct[0]:
-            others = slice(None, -1)
-            extreme = -1
-
-        # The distance to the nearest other value, and how far these lie apart.
-        rest = distinct[others]
-        gap = abs(distinct[extreme] - rest[extreme])
-        spread = rest[-1] - rest[0]
-        is_usual = _is_made_of_nines(distinct[extreme])
-        if is_usual:
-            is_far = gap > _FAR_OF_NINES * spread
-        else:
-            is_far = gap > _FAR * spread and len(distinct) > FEW_VALUES
-        repeats = _REPEATED <= counts[extreme] < len(values) / 2
-        if not (is_far and repeats):
+        found = _outermost(distinct, counts, len(values), is_usual)
+        if found is None:
             return
-        yield float(distinct[extreme]), int(counts[extreme])
-        distinct = rest
-        counts = counts[others]
+        yield from zip(distinct[found].tolist(), counts[found].tolist(), strict=True)
+        is_left = np.ones(len(distinct), dtype=bool)
+        is_left[found] = False
+        distinct, counts = distinct[is_left], counts[is_left]
+
+
+def _outermost(
+    distinct: NDArray[np.float64],
+    counts: NDArray[np.int64],
+    rows: int,
+    is_usual: Callable[[float], bool],
+) -> slice | None:
+    """Which of the sorted values are far outside: the first or the last few; None: none are."""
+    for number in range(1, min(_MARKS_TOGETHER, len(distinct) - 2) + 1):
+        ends = [(slice(number), distinct[number:]), (slice(-number, None), distinct[:-number])]
+        # The distance to the nearest other value, and how far these lie apart.
+        gaps = [ends[0][1][0] - distinct[number - 1], distinct[-number] - ends[1][1][-1]]
+        side = int(gaps[1] > gaps[0])
+        found, rest = ends[side]
+        spread = rest[-1] - rest[0]
+        any_usual = any(is_usual(value) for value in distinct[found].tolist())
+        is_varied = len(distinct) > FEW_VALUES
+        is_far = gaps[side] > _FAR * spread and is_varied and number == 1
+        if any_usual:
+            is_far = gaps[side] > _FAR_OF_NINES * spread
+        repeats = counts[found].min() >= _REPEATED and counts[found].sum() < rows / 2
+        is_giant = number == 1 and gaps[side] > _GIANT * spread and is_varied
+        if (is_far and repeats) or (is_giant and counts[found].sum() < _REPEATED):
+            return found
+    return None
 
 
 def _is_made_of_nines(value: float) -> bool:
     """Whether people write the number for "none": -999, 9999, -99.99."""
     digits = number_text(abs(value)).replace(".", "")
     return len(digits) > 1 and set(digits) == {"9"}
+
+
+def zones_apart(examination: Examination) -> Iterator[Finding]:
+    """Find dates with times in zones that are further apart than summer and winter of a place."""
+    columns = examination.dataset.encoder.columns if examination.dataset is not None else ()
+    for column in columns:
+        if not isinstance(column, DateColumn) or not column.zones:
+            continue
+        minutes = [
+            int(zone[0] + "1") * (60 * int(zone[1:3]) + int(zone[4:])) for zone in column.zones
+        ]
+        if max(minutes) - min(minutes) > _MINUTES_OF_SUMMER:
+            yield Finding(
+                "look",
+                f"Times of {quoted(column.name)} are in several zones ({', '.join(column.zones)}), "
+                "which are ignored: they are taken as written.",
+                "write all in one zone, if they say what happened at the same time",
+            )
+
+
+def rows_of_one_kind(examination: Examination) -> Iterator[Finding]:
+    """Find columns that say whose rows they are, where rows of one may be in different parts."""
+    options = examination.options
+    if options.get("group") or options.get("same") or options.get("order"):
+        return
+    rows = len(examination.table)
+    for name in examination.features:
+        words = _WORDS_OF_NAMES.findall(name)
+        is_owner = bool(words) and (
+            any(word.lower() in _OWNERS for word in words) or words[-1].lower() == "id"
+        )
+        distinct = examination.facts[name].distinct
+        # Few that have many rows each are categories; a row each has nothing in common.
+        if is_owner and FEW_VALUES < distinct <= rows / 2:
+            yield Finding(
+                "look",
+                f"{quoted(name)} seems to say whose rows they are ({distinct:,} in {rows:,} rows), "
+                "and is a feature: rows of one are in different parts.",
+                f"--group {name} keeps them together, if new rows are of others",
+            )
+
+
+def codes(examination: Examination) -> Iterator[Finding]:
+    """Find codes that are read as numbers: 01067 as 1067, and 12E4 as 120000."""
+    for name in [*examination.features, *examination.targets]:
+        code = examination.table.written(name).code
+        if code:
+            yield Finding(
+                "look",
+                f"{quoted(code)} in {quoted(name)} is read as the number "
+                f"{number_text(float(code))}.",
+                "write a letter before each cell if these are codes, such as postcodes: they are "
+                "categories then",
+            )
+
+
+def dates_in_one_number(examination: Examination) -> Iterator[Finding]:
+    """Find whole numbers that are dates: 20220126, and 202201."""
+    for name in examination.features:
+        column = examination.table[name]
+        if not is_numeric(column) or examination.facts[name].distinct <= FEW_VALUES:
+            continue
+        values = column.to_numpy(dtype=np.float64)
+        different = np.unique(values[~np.isnan(values)])
+        if not ((different > 190_000) & (different < 21_010_000) & (different % 1 == 0)).all():
+            continue
+        texts = [str(int(value)) for value in different.tolist()]
+        if all(_is_day(f"{text}01"[:8]) for text in texts):
+            yield Finding(
+                "look",
+                f"Whole numbers in {quoted(name)} look like dates ({texts[0]}), and are taken as "
+                "amounts.",
+                "write them as 2024-01-31, or 2024-01",
+            )
+
+
+def _is_day(text: str) -> bool:
+    """Whether eight digits are a day of 1900 to 2100."""
+    try:
+        day = datetime.date(int(text[:4]), int(text[4:6]), int(text[6:]))
+    except ValueError:
+        return False
+    return 1900 <= day.year <= 2100
+
+
+def subtotals(examination: Examination) -> Iterator[Finding]:
+    """Find rows that may sum up others."""
+    for name, word, rows in rows_of_subtotals(examination.table):
+        yield Finding(
+            "look",
+            f"{count_of(rows, 'row')} with {quoted(word)} in {quoted(name)} may sum up others.",
+            "remove such rows, if so",
+        )
 
 
 def missing_cells(examination: Examination) -> Iterator[Finding]:
@@ -214,6 +387,72 @@ def text_columns(examination: Examination) -> Iterator[Finding]:
             "look",
             f"Over {MANY_LEVELS} different words, each an input of its own: {listed(wide)}.",
             "group rare words, or leave the column out",
+        )
+
+
+# Between letters these part words, or do not.
+_PARTING_MARKS = re.compile(r"(?<=[^\W\d_])[\s_-]+(?=[^\W\d_])")
+
+# Words for "no value", beside those that are read so among numbers.
+_NO_VALUE_WORDS = frozenset(
+    (
+        *("unknown", "not available", "not applicable", "undefined", "not known", "no data"),
+        *("n.a.", "#na", "(null)", "(blank)", "unbekannt", "k.a.", "k. a.", "keine angabe"),
+        *(
+            "inconnu",
+            "desconocido",
+            "sconosciuto",
+            "#div/0!",
+            "#value!",
+            "#ref!",
+            "#name?",
+            "#num!",
+        ),
+    )
+)
+
+
+def alike_categories(examination: Examination) -> Iterator[Finding]:
+    """Find categories and classes that may be one: Berlin and BERLIN, New York and New-York."""
+    group = examination.options.get("group")
+    names = [*examination.features, *examination.targets]
+    if isinstance(group, str) and group in examination.table:
+        names.append(group)
+    for name in names:
+        column = examination.table[name]
+        if is_numeric(column) or examination.facts[name].distinct > MAX_LEVELS:
+            continue
+        texts = sorted(text for text in column.unique() if isinstance(text, str))
+        are_truths = all(truth_of(text) is not None for text in texts)
+        meanings: dict[object, list[str]] = {}
+        for text in texts:
+            plain = _PARTING_MARKS.sub("", unicodedata.normalize("NFKC", look_of(text)))
+            meanings.setdefault(truth_of(text) if are_truths else plain.casefold(), []).append(text)
+        alike = [f"{' and '.join(map(quoted, same))}" for same in meanings.values() if same[1:]]
+        if alike:
+            yield Finding(
+                "look",
+                f"Words in {quoted(name)} that may mean the same: {first_few(alike, SHOWN)}.",
+                "write each in one way, if so: each is a category of its own",
+            )
+
+
+def classes_without_value(examination: Examination) -> Iterator[Finding]:
+    """Find classes that may stand for "no value": rows that nobody has labelled."""
+    if examination.task != "classification":
+        return
+    target = examination.targets[0]
+    column = examination.table[target]
+    if is_numeric(column):
+        return
+    words = _NO_VALUE_WORDS | MISSING_NUMBER
+    texts = [text for text in column.unique() if isinstance(text, str)]
+    marks = [text for text in texts if text.casefold() in words]
+    if marks:
+        yield Finding(
+            "look",
+            f"The class {listed(marks)} of {quoted(target)} may stand for a missing value.",
+            "remove its rows, if so: it is predicted as any other class",
         )
 
 

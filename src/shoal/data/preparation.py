@@ -20,6 +20,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from shoal.data.bundled_tables import BUNDLED
 from shoal.data.canonical import CanonicalTable, as_canonical, is_numeric, to_data_error
 from shoal.data.dataset import DataOptions, Dataset, Encoding, Logs, Part, Preset, TaskType
 from shoal.data.dates import DateColumn, holds_dates
@@ -38,7 +39,7 @@ from shoal.data.part_targets import check_accuracy_of_folds, check_training_targ
 from shoal.data.partition import check_weights_of_parts, split_table
 from shoal.data.roles import read_roles
 from shoal.data.splits import FoldsError, Rows, Split
-from shoal.data.table_io import BUNDLED, read_table
+from shoal.data.table_io import read_table
 from shoal.data.target import fit_target, read_target
 from shoal.data.totals import check_no_totals
 from shoal.errors import DataError

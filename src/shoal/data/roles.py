@@ -80,8 +80,12 @@ def _numbers(name: str, series: pd.Series, role: str) -> NDArray[np.float64]:
     remedy = f"correct the cell, or drop the role {role} of the column"
     if not is_numeric(series):
         row, cell = _first_word(series)
+        is_number = to_number(cell) is not None
+        problem = (
+            "is infinite, or has more digits than are held" if is_number else "is not a number"
+        )
         raise DataError(
-            f"{name}: row {row + 2}, column {series.name!r}: {cell[:60]!r} is not a number.",
+            f"{name}: row {row + 2}, column {series.name!r}: {cell[:60]!r} {problem}.",
             expected=f"numbers, for the role {role}",
             remedy=remedy,
         )
@@ -99,13 +103,15 @@ def _numbers(name: str, series: pd.Series, role: str) -> NDArray[np.float64]:
 
 
 def _first_word(series: pd.Series) -> tuple[int, str]:
-    """The first cell of a text column that is no number, with its row from 0."""
+    """The first cell of a text column that is no number which is held, with its row from 0."""
     cells = [to_level(value) or "" for value in series.tolist()]
     for row, cell in enumerate(cells):
         if to_number(cell) is None:
             return row, cell
-    # All are numbers that a float64 does not hold, such as long identifiers.
-    return 0, cells[0]
+    # All are numbers, of which some are infinite, or long identifiers.
+    sizes = [abs(to_number(cell) or 0.0) for cell in cells]
+    row = int(np.nanargmax(sizes))
+    return row, cells[row]
 
 
 def split_roles(texts: Sequence[str]) -> tuple[list[str], dict[str, str]]:

@@ -18,6 +18,7 @@ from typing import BinaryIO, TypeVar
 
 import pandas as pd
 
+from shoal.data.bundled_tables import BUNDLED
 from shoal.data.canonical import (
     CanonicalTable,
     FrameInParts,
@@ -46,9 +47,6 @@ from shoal.inference.standalone import (
 _log = logging.getLogger(__name__)
 
 _T = TypeVar("_T")
-
-BUNDLED = {"concrete": "compressive_strength"}
-"""Bundled tables and their targets."""
 
 # How large a table may be in memory: 8 bytes a cell, and its texts.
 MAX_DECODED_BYTES = 2**30

@@ -9,10 +9,12 @@ worker does.
 
 from __future__ import annotations
 
+import atexit
 import logging
 import os
 import pickle
 import queue
+import shutil
 import socket
 import sys
 import tempfile
@@ -42,6 +44,8 @@ _WORN_JOBS = 1_000
 # Files of an executor's folder.
 LEASE = "lease"
 PROBLEM = "problem.pickle"
+# How the name of a worker's own folder begins; its process and its machine follow.
+_FOLDER = "shoal-worker-"
 _log = logging.getLogger(__name__)
 
 # Why a batch has ended before its last job: a job killed its trainer, or took too long; nobody
@@ -233,7 +237,7 @@ class _Bench:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._idle: list[_Trainer] = []
-        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._folder: Path | None = None
         self._watch: threading.Thread | None = None
 
     def take(self, order: Order) -> _Trainer | None:
@@ -288,8 +292,11 @@ class _Bench:
     def _own_folder(self) -> Path:
         with self._lock:
             if self._folder is None:
-                self._folder = tempfile.TemporaryDirectory(prefix="shoal-worker-")
-            return Path(self._folder.name)
+                _remove_folders_of_the_dead()
+                prefix = f"{_FOLDER}{os.getpid()}-{socket.gethostname()}-"
+                self._folder = Path(tempfile.mkdtemp(prefix=prefix))
+                atexit.register(_remove_folder, self._folder, os.getpid())
+            return self._folder
 
     def _look_after(self) -> None:
         """End trainers that nobody needs, until there are none."""
@@ -304,6 +311,24 @@ class _Bench:
                 trainer.close()
             if self._watch is None:
                 return
+
+
+def _remove_folder(folder: Path, process: int) -> None:
+    """Remove a folder at the end of the process that made it, not of one forked from that."""
+    if process == os.getpid():
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _remove_folders_of_the_dead() -> None:
+    """Remove what workers left here that were killed."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_FOLDER}*"):
+        process, _, rest = folder.name.removeprefix(_FOLDER).partition("-")
+        host, _, _ = rest.rpartition("-")
+        # Elsewhere the process may be alive.
+        is_of_here = process.isdecimal() and host == socket.gethostname()
+        if is_of_here and not _exists(int(process)):
+            # Another worker may be at it, too.
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _is_needless(trainer: _Trainer) -> bool:

@@ -26,9 +26,10 @@ import math
 import os
 import re
 import sys
+import unicodedata
 import zipfile
 from collections import Counter
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from encodings.aliases import aliases
@@ -1563,12 +1564,31 @@ def _number_to_level(number: float) -> str | None:
     return repr(number)
 
 
+# What nobody sees in a text: spaces and joiners of no width, marks of direction, soft hyphens.
+_UNSEEN_LETTERS = dict.fromkeys(
+    map(ord, "\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\u202a\u202b\u202c\ufeff")
+)
+
+
+def look_of(text: str) -> str:
+    """What people see of a text: letters that are composed in two ways, and spaces, look alike.
+
+    Examples
+    --------
+    >>> look_of("New\\u00a0 York") == look_of("New York"), look_of("o\\u0308") == look_of("\\u00f6")
+    (True, True)
+    """
+    if not text.isascii():
+        text = unicodedata.normalize("NFC", text.translate(_UNSEEN_LETTERS))
+    return " ".join(text.split())
+
+
 # A date, a time of day or both, or a duration as pandas writes one.
 MOMENT = re.compile(
     r"(?:(?P<first>\d{1,4})(?P<mark>[-/.])(?P<second>\d{1,2})(?P=mark)(?P<third>\d{1,4})"
     r"|(?P<days>-?\d{1,7}) days?)?"
     r"(?:(?:[T ] ?\+?)?(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second_of>\d{2}(?:[.,]\d+)?))?"
-    r"(?: ?(?P<half>[AaPp])\.?[Mm]\.?)?(?: ?(?:Z|UTC|GMT|[+-]\d{2}:?\d{2}))?)?"
+    r"(?: ?(?P<half>[AaPp])\.?[Mm]\.?)?(?: ?(?P<zone>Z|UTC|GMT|[+-]\d{2}:?\d{2}))?)?"
 )
 # A date with the name of its month, perhaps after that of the day of the week; and a month alone.
 _NAMED_MONTH = re.compile(
@@ -1576,7 +1596,13 @@ _NAMED_MONTH = re.compile(
     r"[-/., ]+(?:(?P<later_day>\d{1,2})(?:st|nd|rd|th)?,? +)?"
     r"(?P<year>\d{4}|\d\d)(?:(?:, *|:| +)(?P<time>\d.*))?"
 )
-_MONTH_OF_YEAR = re.compile(r"(?:19|20)\d\d-(?:0[1-9]|1[0-2])")
+# A month, a quarter or a week of a year.
+_PART_OF_YEAR = re.compile(
+    r"(?P<year>(?:19|20)\d\d)(?:-(?P<month>0[1-9]|1[0-2])|[- ]?[qQ](?P<quarter>[1-4])"
+    r"|-?W(?P<week>0[1-9]|[1-4]\d|5[0-3]))"
+    r"|(?P<early_month>0?[1-9]|1[0-2])/(?P<late_year>(?:19|20)\d\d)"
+    r"|[qQ](?P<early_quarter>[1-4])[-/ ]?(?P<later_year>(?:19|20)\d\d)"
+)
 _MONTHS = (
     *("january", "february", "march", "april", "may", "june", "july", "august"),
     *("september", "october", "november", "december"),
@@ -1639,18 +1665,38 @@ def to_days(text: str, day_first: bool | None = None) -> tuple[str, float] | Non
     return "date", day + part_of_day
 
 
+def zone_of(text: str) -> str:
+    """The zone of a date with a time, as +02:00; an empty text if it has none.
+
+    Examples
+    --------
+    >>> zone_of("2024-01-31T12:30Z"), zone_of("2024-01-31 12:30 -0800"), zone_of("2024-01-31")
+    ('+00:00', '-08:00', '')
+    """
+    # Most dates have none, which is seen at once.
+    if _USUAL_MOMENT.fullmatch(text):
+        return ""
+    found = MOMENT.fullmatch(date_in_digits(text) or text)
+    zone = (found and found["zone"]) or ""
+    if zone in ("Z", "UTC", "GMT", "-00:00", "-0000"):
+        return "+00:00"
+    return zone and f"{zone[:3]}:{zone[-2:]}"
+
+
 def date_in_digits(text: str) -> str | None:
-    """A date with the name of a month, or a month of a year, as 2024-01-31; None for other text.
+    """A date with the name of a month, or the first day of a month, a quarter or a week of a year,
+    as 2024-01-31; None for other text.
 
     Examples
     --------
     >>> date_in_digits("31-Jan-2024"), date_in_digits("March 5, 2024 14:30")
     ('2024-01-31', '2024-03-05 14:30')
-    >>> date_in_digits("2024-03"), date_in_digits("soon")
-    ('2024-03-01', None)
+    >>> date_in_digits("2024-03"), date_in_digits("2024Q3"), date_in_digits("soon")
+    ('2024-03-01', '2024-07-01', None)
     """
-    if _MONTH_OF_YEAR.fullmatch(text):
-        return f"{text}-01"
+    part = _PART_OF_YEAR.fullmatch(text)
+    if part:
+        return _first_day_of(part)
     found = _NAMED_MONTH.fullmatch(text)
     month = _MONTH_NUMBERS.get(found["month"].lower()) if found else None
     if not found or not month or (found["day"] and found["later_day"]):
@@ -1662,6 +1708,18 @@ def date_in_digits(text: str) -> str | None:
         return f"{day:02}.{month:02}.{found['year']}" if found["day"] else None
     time = f" {found['time']}" if found["time"] else ""
     return f"{found['year']}-{month:02}-{day:02}{time}"
+
+
+def _first_day_of(part: re.Match[str]) -> str | None:
+    """The first day of a match of `_PART_OF_YEAR`; None for a week that its year has not."""
+    year = int(part["year"] or part["late_year"] or part["later_year"])
+    if part["week"]:
+        with suppress(ValueError):
+            return datetime.date.fromisocalendar(year, int(part["week"]), 1).isoformat()
+        return None
+    quarter = part["quarter"] or part["early_quarter"]
+    month = 3 * int(quarter) - 2 if quarter else int(part["month"] or part["early_month"])
+    return f"{year}-{month:02}-01"
 
 
 def _usual_moment(text: str) -> tuple[str, float] | None:
@@ -2203,11 +2261,13 @@ def _plain_numbers(cells: Cells) -> NDArray[np.float64] | None:
 
 # Columns -> network inputs
 
-# Truth values, in lower case.
-TRUTH = {
-    **dict.fromkeys(("true", "t", "yes", "y", "1", "on", "wahr", "ja", "vrai", "oui"), True),
-    **dict.fromkeys(("false", "f", "no", "n", "0", "off", "falsch", "nein", "faux", "non"), False),
-}
+# Truth values, in lower case, in pairs.
+_TRUTHS = ("true", "t", "yes", "y", "1", "on", "wahr", "ja", "vrai", "oui")
+_FALSEHOODS = ("false", "f", "no", "n", "0", "off", "falsch", "nein", "faux", "non")
+TRUTH = {**dict.fromkeys(_TRUTHS, True), **dict.fromkeys(_FALSEHOODS, False)}
+_PAIRS_OF_TRUTH = tuple(zip(_TRUTHS, _FALSEHOODS, strict=True))
+# These mean nothing else: NO may be Norway, and T a tumour.
+_SURE_TRUTH = frozenset(("true", "false", "wahr", "falsch", "vrai", "faux"))
 
 
 class Unseen(NamedTuple):
@@ -2398,7 +2458,15 @@ def encode(columns: Mapping[str, Cells], encoder: Mapping[str, Any]) -> NDArray[
 class Inputs:
     """The network inputs of a table, each column as small as can be until its inputs are needed.
 
-    Parameters and errors are those of `encode`; the constructor raises all of them.
+    Errors are those of `encode`; the constructor raises all of them.
+
+    Parameters
+    ----------
+    columns, encoder
+        As of `encode`.
+    by_look
+        Whether a category that looks like one of training is that one (`look_of`). Tables that
+        older runs recorded tell them apart.
 
     Attributes
     ----------
@@ -2408,7 +2476,13 @@ class Inputs:
         By column: the cells with a value that training has never seen.
     """
 
-    def __init__(self, columns: Mapping[str, Cells], encoder: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        columns: Mapping[str, Cells],
+        encoder: Mapping[str, Any],
+        *,
+        by_look: bool = False,
+    ) -> None:
         self.rows = _common_length(columns, encoder)
         self.unseen: dict[str, Unseen] = {}
         self._width = width(encoder)
@@ -2424,7 +2498,7 @@ class Inputs:
             cells = columns[name]
             unseen: Unseen | None = None
             if column["kind"] == "categorical":
-                values: NDArray[Any] = _known_levels(column, cells)
+                values: NDArray[Any] = _known_levels(column, cells, by_look=by_look)
                 unseen = _unseen_levels(cells, values)
             elif column["kind"] == "date":
                 values = read_days(name, cells, column["reads"], column["day_first"])
@@ -2483,16 +2557,25 @@ def _common_length(columns: Mapping[str, Cells], encoder: Mapping[str, Any]) -> 
     return lengths.pop()
 
 
-def _known_levels(column: Mapping[str, Any], cells: Cells) -> NDArray[np.int32]:
+def _known_levels(column: Mapping[str, Any], cells: Cells, *, by_look: bool) -> NDArray[np.int32]:
     """The index (rows,) of the level of each cell of a categorical column; -1 for unseen ones.
 
     A cell is the level of its text. Where training has none such, it is the level that is the same
-    number, and in a column of truth values the one that is equally true.
+    number, and in a column of truth values the one that is equally true. If ``by_look``, it may be
+    the one that looks alike, too.
     """
     position = {level: index for index, level in enumerate(column["levels"])}
     by_truth = {}
     if column.get("truth"):
         by_truth = {truth_of(level): index for level, index in position.items() if level}
+    looks: dict[str, int] = {}
+    if by_look:
+        of_levels = Counter(look_of(level) for level in position if level)
+        looks = {
+            look_of(level): index
+            for level, index in position.items()
+            if level and of_levels[look_of(level)] == 1
+        }
 
     texts, which = distinct_cells(cells)
     levels = np.full(len(texts), -1, dtype=np.int32)
@@ -2505,6 +2588,8 @@ def _known_levels(column: Mapping[str, Any], cells: Cells) -> NDArray[np.int32]:
                 index = position.get(_number_to_level(number))
         if index is None and by_truth:
             index = by_truth.get(truth_of(level))
+        if index is None and looks and level is not None:
+            index = looks.get(look_of(level))
         if index is not None:
             levels[place] = index
     return levels[which]
@@ -2521,6 +2606,21 @@ def truth_of(text: str | None) -> bool | None:
     return TRUTH.get((text or "").strip().lower())
 
 
+def are_truths(texts: Iterable[str]) -> bool:
+    """Whether different texts are truth values, among them a pair or one that means nothing else.
+
+    Examples
+    --------
+    >>> are_truths(["yes", "no"]), are_truths(["TRUE"]), are_truths(["T", "N"])
+    (True, True, False)
+    """
+    words = {text.strip().lower() for text in texts}
+    if not words or not words <= TRUTH.keys():
+        return False
+    has_pair = any(words.issuperset(pair) for pair in _PAIRS_OF_TRUTH)
+    return has_pair or words <= _SURE_TRUTH
+
+
 def count_unseen(columns: Mapping[str, Cells], encoder: Mapping[str, Any]) -> dict[str, Unseen]:
     """What training has never seen, in each column that has such cells.
 
@@ -2532,7 +2632,7 @@ def count_unseen(columns: Mapping[str, Cells], encoder: Mapping[str, Any]) -> di
     >>> count_unseen({"kind": ["house", "tent", "tent"]}, {"columns": [kind]})
     {'kind': Unseen(cells=2, first_row=3, levels=('tent',), known='')}
     """
-    return Inputs(columns, encoder).unseen
+    return Inputs(columns, encoder, by_look=True).unseen
 
 
 def _unseen_levels(cells: Cells, known: NDArray[np.int32]) -> Unseen | None:
@@ -2565,6 +2665,13 @@ def _unseen_numbers(
     if is_new.any():
         low, high = (_shown_number(column, own) for own in column["extent"])
         known.append(f"training had {low} to {high}" if low != high else f"training had {low}")
+    if column.get("zones"):
+        is_elsewhere = _is_elsewhere(cells, column["zones"])
+        is_new |= is_elsewhere
+        if is_elsewhere.any():
+            known.append(
+                f"training had times in {', '.join(column['zones'])}, and zones are ignored"
+            )
     if had_none_missing and is_missing.any():
         is_new |= is_missing
         if column.get("fill") is not None:
@@ -2579,6 +2686,14 @@ def _unseen_numbers(
     if is_missing[rows].any() and had_none_missing:
         levels[""] = None
     return Unseen(len(rows), int(rows[0]) + 2, tuple(levels), ", and ".join(known))
+
+
+def _is_elsewhere(cells: Cells, zones: Sequence[str]) -> NDArray[np.bool_]:
+    """Which dates (rows,) have a zone that training had not."""
+    texts, which = distinct_cells(cells)
+    known = ("", *zones)
+    is_elsewhere = [zone_of(to_level(text) or "") not in known for text in texts]
+    return np.array(is_elsewhere, dtype=bool)[which]
 
 
 def _is_far_outside(column: Mapping[str, Any], values: NDArray[np.float64]) -> NDArray[np.bool_]:
@@ -3159,6 +3274,7 @@ _LATER: dict[str, _Rule] = {
     "truth": _TRUE_OR_FALSE,
     "whole": _TRUE_OR_FALSE,
     "extent": _EXTENT,
+    "zones": _TEXTS,
 }
 _TARGETS: dict[str, dict[str, _Rule]] = {
     "regression": {"offset": _NUMBER, "scale": _NUMBER},
@@ -3321,7 +3437,7 @@ def predict(
         model = load_model(model)
     encoder = model.description["encoder"]
     try:
-        inputs = Inputs(columns, encoder)
+        inputs = Inputs(columns, encoder, by_look=True)
     except MemoryError:
         raise _too_little_memory() from None
     if strict:
@@ -3475,7 +3591,8 @@ def write_predictions(
     Parameters
     ----------
     path
-        The file; one that is there is replaced.
+        The file; one that is there is replaced, and so is one that a link leads to. A device or a
+        pipe, such as /dev/stdout, is written to.
     prediction
         What to write. Where it has a ``spread``, that is written, too.
     proba
@@ -3489,11 +3606,19 @@ def write_predictions(
         If the file cannot be written.
     """
     target = Path(path)
+    lines = prediction_lines(prediction, proba=proba, kept=kept)
+    # A file in the place of a device would be harm to the whole machine.
+    if target.exists() and not target.is_file():
+        with target.open("w", newline="", encoding="utf-8") as device:
+            csv.writer(device, lineterminator="\n").writerows(lines)
+        return
+
+    if target.is_symlink():
+        target = target.resolve()
     _remove_abandoned(target)
     part, file = _new_part(target)
     try:
         with file:
-            lines = prediction_lines(prediction, proba=proba, kept=kept)
             csv.writer(file, lineterminator="\n").writerows(lines)
             # On the disk before it gets its name: a crash leaves the whole file or none.
             file.flush()
@@ -3642,7 +3767,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     for column, cells in prediction.unseen.items():
         print(_printable(f"predict: {options.table}: {cells.sentence(column)}"), file=sys.stderr)
-    print(_printable(f"{len(prediction.values)} predictions written to {options.out}"))
+    # Standard output may be where the predictions are.
+    place = sys.stdout if options.out.is_file() else sys.stderr
+    print(_printable(f"{len(prediction.values)} predictions written to {options.out}"), file=place)
     return 0
 
 

@@ -124,7 +124,7 @@ class FrameEncoder:
         columns = cells_of(X, self.names)
         described = self.encoder.to_dict()
         try:
-            inputs = standalone.Inputs(columns, described)
+            inputs = standalone.Inputs(columns, described, by_look=True)
         except standalone.TableError as error:
             raise as_model_error(error) from None
         if warns:

@@ -1,6 +1,7 @@
 """The process in which what users bring is looked at; see `shoal.problems.check`.
 
-It says what it is at, ``{"at": ...}``, and in the end what it has found.
+It says what it is at, ``{"at": ...}``, and in the end what it has found. What looks at one kind of
+problem is imported for that kind: the compiler and pandas take longer than most looks.
 """
 
 from __future__ import annotations
@@ -16,13 +17,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from shoal.errors import ProblemError, ShoalError
-from shoal.functions.checks import (
-    FEASIBILITY_POINTS,
-    POINTS,
-    FunctionCheck,
-    call_once,
-    check_function,
-)
 from shoal.functions.definition import FunctionProblem
 from shoal.nn.network import Network
 from shoal.numerics.philox import Purpose, normals
@@ -32,25 +26,21 @@ from shoal.objectives.definition import RowLoss, TableObjective
 from shoal.objectives.lookup import find_built_in
 from shoal.problems import references
 from shoal.problems.check import ProblemFinding, Status
-from shoal.problems.decoder_checks import check_decoder
-from shoal.problems.own_checks import check_own
 from shoal.problems.own_code import Own, find_named, find_named_decoder, with_columns
 from shoal.problems.registry import find_written, is_function, is_simulation, load_written
 from shoal.problems.table import TableProblem
-from shoal.problems.table_input import load_with_columns
 from shoal.problems.target_sample import TargetSample
 from shoal.problems.trial import prints
 from shoal.settings.named_code import NamedCode
 from shoal.settings.search_settings import SearchSettings
-from shoal.simulations.checks import SimulationCheck, check_simulation
-from shoal.simulations.compilation import compilation
 from shoal.simulations.definition import Simulation
-from shoal.simulations.evaluation import Evaluator, ScenarioSet
 from shoal.system.child import Parent
 from shoal.system.printed import Printed
 
 if TYPE_CHECKING:
+    from shoal.functions.checks import FunctionCheck
     from shoal.problems.registry import Written
+    from shoal.simulations.checks import SimulationCheck
 
     Subject = Written | Own | Decoder
 
@@ -173,6 +163,8 @@ def _needs_no_table(subject: Written) -> ProblemError:
 
 
 def _look_at_own(own: Own, request: Mapping[str, Any], channel: _Channel, looked: _Looked) -> None:
+    from shoal.problems.own_checks import check_own
+
     looked.findings.append(ProblemFinding("good", looked.step, _text_of_own(own)))
 
     looked.step = "table"
@@ -189,6 +181,8 @@ def _look_at_own(own: Own, request: Mapping[str, Any], channel: _Channel, looked
 
 def _table_problem(own: Own | Decoder, table: Mapping[str, Any]) -> TableProblem:
     """The table, prepared for an objective with its columns, or for a decoder."""
+    from shoal.problems.table_input import load_with_columns
+
     arguments = {**getattr(own, "data_options", {}), **table}
     objectives = [own] if isinstance(own, TableObjective) else []
     dataset = load_with_columns(arguments.pop("data"), objectives, **arguments)
@@ -215,6 +209,8 @@ def _text_of_own(own: Own) -> str:
 def _look_at_decoder(
     decoder: Decoder, request: Mapping[str, Any], channel: _Channel, looked: _Looked
 ) -> None:
+    from shoal.problems.decoder_checks import check_decoder
+
     text = f"{decoder.name}: a decoder of positions."
     looked.findings.append(ProblemFinding("good", looked.step, text))
 
@@ -241,6 +237,8 @@ def _layers_for(decoder: Decoder, request: Mapping[str, Any]) -> list[tuple[int,
 
 
 def _look_at_function(problem: FunctionProblem, channel: _Channel, looked: _Looked) -> None:
+    from shoal.functions.checks import call_once, check_function
+
     looked.findings.append(ProblemFinding("good", looked.step, _text_of_function(problem)))
 
     looked.step = "call"
@@ -274,6 +272,8 @@ def _text_of_function(problem: FunctionProblem) -> str:
 
 
 def _function_findings(problem: FunctionProblem, found: FunctionCheck) -> list[ProblemFinding]:
+    from shoal.functions.checks import POINTS
+
     findings = [
         ProblemFinding(
             "good",
@@ -314,6 +314,8 @@ def _function_findings(problem: FunctionProblem, found: FunctionCheck) -> list[P
 
 
 def _feasibility(found: FunctionCheck) -> ProblemFinding:
+    from shoal.functions.checks import FEASIBILITY_POINTS
+
     if found.feasible > 0:
         text = f"{found.feasible:.2g} of random points keep all constraints."
         return ProblemFinding("good", "constraints", text)
@@ -329,6 +331,9 @@ def _feasibility(found: FunctionCheck) -> ProblemFinding:
 
 
 def _look_at_simulation(simulation: Simulation, channel: _Channel, looked: _Looked) -> None:
+    from shoal.simulations.checks import check_simulation
+    from shoal.simulations.compilation import compilation
+
     looked.findings.append(ProblemFinding("good", looked.step, _text_of(simulation)))
 
     looked.step = "compile"
@@ -352,6 +357,8 @@ def _look_at_simulation(simulation: Simulation, channel: _Channel, looked: _Look
 
 def _call_once(simulation: Simulation) -> tuple[float, str]:
     """How long a call of one policy takes, in seconds, and what it prints."""
+    from shoal.simulations.evaluation import Evaluator, ScenarioSet
+
     network = Network((simulation.input_count, _HIDDEN, simulation.outputs), "tanh")
     weights = normals((0, 0), Purpose.POSITION, 1, network.size)
     scenarios = ScenarioSet((0, 0), Purpose.VALIDATION_SCENARIO)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 from shoal.data import Dataset
-from shoal.data.table_io import BUNDLED as BUNDLED_TABLES
+from shoal.data.bundled_tables import BUNDLED as BUNDLED_TABLES
 from shoal.errors import ProblemError, SettingsError
 from shoal.problems.base import Problem
 from shoal.problems.table import TableProblem

@@ -7,6 +7,7 @@ file there removes it, whatever its name is, on this host or another.
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import tempfile
@@ -43,8 +44,11 @@ def part_file(target: Path) -> Iterator[Path]:
     Raises
     ------
     OSError
-        The file cannot be made there.
+        The file cannot be made there; or there is a device or a pipe, in the place of which a file
+        would be harm to the whole machine.
     """
+    if target.exists() and not target.is_file():
+        raise OSError(errno.EINVAL, "there is something that is no file", str(target))
     make_own_folder(target.parent)
     _remove_abandoned(target.parent)
 

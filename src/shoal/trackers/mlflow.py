@@ -2,31 +2,28 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import time
-import warnings
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from shoal._version import __version__
 from shoal.api import SearchResult
 from shoal.store import RunView
-from shoal.trackers.base import (
-    Tracker,
-    exported,
-    final_metrics,
-    genome_of,
-    identity_of,
-    name_of,
-    settings_of,
-)
+from shoal.trackers import base
+from shoal.trackers.shoal_mlflow_model import write_model
 
 _TAG = "shoal.run"
 # Texts of MLflow are no longer.
 _MOST = 6000
+# MLflow's states by ours; any other run was killed.
+_STATES = {"finished": "FINISHED", "stopped": "FINISHED", "failed": "FAILED"}
+_PROGRESS_BAR = "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"
 
 
-class MLflow(Tracker):
+class MLflow(base.Tracker):
     """One run of MLflow for each search: metrics, settings and genome, the export, the model.
 
     The model is a pyfunc from code, which needs no Shoal: ``mlflow.pyfunc.load_model(uri)``.
@@ -47,65 +44,79 @@ class MLflow(Tracker):
 
     def begin(self, run: RunView) -> int:
         """Make a run, or find the one of before by its tag."""
+        with _quiet():
+            return self._begin(run)
+
+    def _begin(self, run: RunView) -> int:
         from mlflow import MlflowClient
 
         self._client = MlflowClient(tracking_uri=self._uri)
-        experiment = self._client.get_experiment_by_name(self._experiment)
-        place = experiment and experiment.experiment_id
-        place = place or self._client.create_experiment(self._experiment)
-        tag = identity_of(run)
+        known = self._client.get_experiment_by_name(self._experiment)
+        place = known.experiment_id if known else self._client.create_experiment(self._experiment)
+        tag = base.identity_of(run)
         found = self._client.search_runs([place], f"tags.`{_TAG}` = '{tag}'", max_results=1)
         if found:
             self._id = found[0].info.run_id
             self._client.update_run(self._id, status="RUNNING")
-            history = self._client.get_metric_history(self._id, "evaluations")
-            return max((metric.step for metric in history), default=0)
+            written = self._client.get_metric_history(self._id, "evaluations")
+            return max((metric.step for metric in written), default=0)
 
         tags = {_TAG: tag, "shoal.version": __version__}
-        self._id = self._client.create_run(place, tags=tags, run_name=name_of(run)).info.run_id
-        self._write_params(settings_of(run))
+        tags |= {"mlflow.note.content": base.about(run), "mlflow.source.name": "shoal"}
+        made = self._client.create_run(place, tags=tags, run_name=base.name_of(run))
+        self._id = made.info.run_id
+        self._write({}, 0, base.settings_of(run))
+        if run.is_table:
+            self._write_data(run)
         return 0
 
     def write_metrics(self, metrics: Mapping[str, float], step: int) -> None:
         """Write numbers of a generation."""
-        from mlflow.entities import Metric
-
-        now = int(time.time() * 1000)
-        values = [Metric(name, value, now, step) for name, value in metrics.items()]
-        self._client.log_batch(self._id, metrics=values)
+        self._write(metrics, step, {})
 
     def on_end(self, result: SearchResult) -> None:
         """Write what a run has found, and how it ended."""
-        states = {"finished": "FINISHED", "stopped": "FINISHED", "failed": "FAILED"}
-        self._write_params(genome_of(result))
-        self.write_metrics(final_metrics(result), result.run.generations)
-        with exported(result) as folder:
+        self._write(base.final_metrics(result), result.run.generations, base.genome_of(result))
+        with _quiet(), base.exported(result) as folder:
             if folder is not None:
                 self._client.log_artifacts(self._id, str(folder), "export")
                 if (folder / "predict.py").exists():
-                    self._write_model(folder)
-        self._client.set_terminated(self._id, states.get(result.run.state, "KILLED"))
+                    write_model(folder, self._client.tracking_uri, self._id)
+        self._client.set_terminated(self._id, _STATES.get(result.run.state, "KILLED"))
 
-    def _write_params(self, values: Mapping[str, str]) -> None:
-        from mlflow.entities import Param
+    def _write(self, metrics: Mapping[str, float], step: int, texts: Mapping[str, str]) -> None:
+        from mlflow.entities import Metric, Param
 
-        params = [Param(name, value[:_MOST]) for name, value in values.items()]
-        self._client.log_batch(self._id, params=params)
+        now = int(time.time() * 1000)
+        numbers = [Metric(name, value, now, step) for name, value in metrics.items()]
+        params = [Param(name, value[:_MOST]) for name, value in texts.items()]
+        self._client.log_batch(self._id, numbers, params)
 
-    def _write_model(self, folder: Path) -> None:
-        import mlflow
+    def _write_data(self, run: RunView) -> None:
+        from mlflow.entities import Dataset, DatasetInput
 
-        before = mlflow.get_tracking_uri()
-        mlflow.set_tracking_uri(self._client.tracking_uri)
-        try:
-            # It warns of its own type hints when it is imported.
-            with warnings.catch_warnings(), mlflow.start_run(run_id=self._id):
-                warnings.simplefilter("ignore")
-                mlflow.pyfunc.log_model(
-                    name="model",
-                    python_model=str(Path(__file__).with_name("mlflow_model.py")),
-                    artifacts={"export": str(folder)},
-                    pip_requirements=["numpy", "pandas"],
-                )
-        finally:
-            mlflow.set_tracking_uri(before)
+        # MLflow keeps no more of a digest.
+        digest = run.dataset_hash[:36]
+        data = Dataset(run.name, digest, source_type="shoal", source=f"run {run.id}")
+        self._client.log_inputs(self._id, datasets=[DatasetInput(data)])
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without MLflow's log, warnings included, and its bars: a run has progress of its own."""
+    # It sets its level when it is imported.
+    import mlflow  # noqa: F401
+
+    logger = logging.getLogger("mlflow")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    bar = os.environ.get(_PROGRESS_BAR)
+    os.environ[_PROGRESS_BAR] = "false"
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+        if bar is None:
+            del os.environ[_PROGRESS_BAR]
+        else:
+            os.environ[_PROGRESS_BAR] = bar
