@@ -63,8 +63,8 @@ html_theme_options = {
     "show_prev_next": True,
     "footer_start": ["copyright"],
     "footer_end": [],
-    # Where a page needs all of the width, or has one heading, nothing stands beside it.
-    "secondary_sidebar_items": {"**": ["page-toc"], "index": [], "reports/features": []},
+    # The home page has one heading.
+    "secondary_sidebar_items": {"**": ["page-toc"], "index": []},
     "show_toc_level": 2,
     "pygments_light_style": "tango",
     "pygments_dark_style": "monokai",

@@ -187,7 +187,7 @@ class SamplerContract(ABC):
     def test_given_genomes_come_first(self) -> None:
         """A search begins with the genomes that its user gave, and goes on by itself."""
         space = self.settings().space
-        own = [random_genome(space, KEY, 0, number) for number in range(6)]
+        own = [random_genome(space, KEY, 99, number) for number in range(6)]
         for count in (1, 3, 6):
             settings = self.settings(first_genomes=own[:count], generations=4, repeats=2)
             _check_populations(settings)

@@ -50,6 +50,8 @@ def test_the_same_search_begins_with_the_same_genomes(tmp_path: Path) -> None:
 
     folder = tmp_path / "model"
     assert command("export", "1", "--to", str(folder), store=store).returncode == 0
+    report = (folder / "report.html").read_text(encoding="utf-8")
+    assert "swarm_size 9; num_informants 2; " in report
     again = ("run", "--settings", str(folder / "settings.toml"), "--json")
     repeated = last_json(command(*again, store=tmp_path / "again.db").stdout)
     assert repeated["result_hash"] == found["result_hash"]

@@ -254,6 +254,12 @@ def test_boxes_stand_apart_and_lines_run_forward() -> None:
     assert lines is not None and b64decode(lines[1]).count(b"<path") == 6
 
 
+def test_a_genome_of_the_user_is_said_to_be_given() -> None:
+    birth = Offspring(Genome(), "given")
+    (box,) = lineage_data([Relative(Genome().hash, 1, 0, birth, 0)], {}).boxes
+    assert box.lines[1] == "Gen. 1, given by you"
+
+
 def test_an_accuracy_that_nobody_knows_is_no_number() -> None:
     (box,) = lineage_data([relative("1", 1, 0)], {"x": math.nan}).boxes
     assert box.lines[0].startswith("no score")

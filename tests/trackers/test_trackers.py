@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import redirect_stderr
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +72,9 @@ def tracked(
     with pytest.MonkeyPatch.context() as patch:
         # Artifacts go below the current folder unless a server says otherwise.
         patch.chdir(folder)
-        result = shoal.search(data, store=folder / "shoal.db", callbacks=found, **SMALL)
+        with redirect_stderr(io.StringIO()) as errors:
+            result = shoal.search(data, store=folder / "shoal.db", callbacks=found, **SMALL)
+    (folder / "errors.txt").write_text(errors.getvalue())
     return result, folder
 
 
@@ -111,6 +115,33 @@ def test_mlflow_has_one_run_with_its_generations_settings_and_genome(
     test = result.champion.ensemble.test
     assert test is not None
     assert run.data.metrics["test_accuracy"] == test.accuracy
+    confirmation = result.champion.confirmation
+    assert confirmation is not None
+    assert run.data.metrics["confirmed_score"] == confirmation.score
+
+
+def test_mlflow_says_what_the_run_is(tracked: tuple[shoal.SearchResult, Path]) -> None:
+    from mlflow import MlflowClient
+
+    result, folder = tracked
+    client = MlflowClient(f"sqlite:///{folder / 'mlflow.db'}")
+    experiment = client.get_experiment_by_name("shoal")
+    assert experiment is not None
+    (run,) = client.search_runs([experiment.experiment_id])
+    note = run.data.tags["mlflow.note.content"]
+    assert f"Run {result.run.id} of Shoal" in note
+    assert "larger is better" in note
+    (data,) = run.inputs.dataset_inputs
+    assert data.dataset.name == result.run.name
+    assert result.run.dataset_hash.startswith(data.dataset.digest)
+    # What was not set is left out.
+    assert not {"null", "{}", "[]"} & set(run.data.params.values())
+
+
+def test_no_library_writes_lines_between_those_of_a_run(
+    tracked: tuple[shoal.SearchResult, Path],
+) -> None:
+    assert (tracked[1] / "errors.txt").read_text() == ""
 
 
 def test_the_model_in_mlflow_predicts_as_the_result_does_without_shoal(
@@ -140,6 +171,8 @@ print(json.dumps(list(map(str, model.predict(pd.read_parquet("table.parquet"))))
 
 def test_tensorboard_reads_its_generations(tracked: tuple[shoal.SearchResult, Path]) -> None:
     result, folder = tracked
+    (place,) = (folder / "events").iterdir()
+    assert place.name.startswith(f"{result.run.id}-{result.run.name}-")
     found = scalars(folder / "events")
     np.testing.assert_allclose(found["best_score"], expected(result), rtol=1e-6)
     assert result.champion is not None

@@ -235,6 +235,25 @@ def test_random_covers_the_space_and_the_others_begin_in_the_initial_ranges() ->
         assert first == tuple(initial_genome(settings(name).space, KEY, i) for i in range(6))
 
 
+def test_optuna_is_told_of_given_genomes_and_cmaes_is_not() -> None:
+    own = shoal.Genome(swarm_size=33, hidden_layers=(7,), weight_scale=1 / 3, attractor="best")
+    given = {"first_genomes": [own], "elitism": 0, "generations": 3}
+    sampler: Any = make_sampler(settings("optuna:TPESampler", **given), KEY)
+    climb(sampler, 2)
+    first = sampler._study.trials[0]
+    assert (first.params["swarm_size"], first.params["weight_scale"]) == (33, 1 / 3)
+    assert (first.params["depth"], first.params["width_0"]) == (1, 7)
+    assert first.value == height(own)
+
+    # Whatever became of it, the distribution is the same.
+    chosen = settings("cmaes", **given)
+    genomes, fitness = climb(make_sampler(chosen, KEY), 1)[0]
+    after = make_sampler(chosen, KEY).population([(genomes, fitness)])
+    other = make_sampler(chosen, KEY).population([(genomes, (fitness[0] + 9, *fitness[1:]))])
+    assert genomes[0] == own
+    assert after == other
+
+
 def test_optuna_is_left_as_it_was() -> None:
     import optuna
 

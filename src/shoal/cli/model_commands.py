@@ -96,6 +96,7 @@ def _export_study(run: str, url: str, store: str | None, as_json: bool) -> None:
         echo(json.dumps({"storage": url, "study": name}))
     else:
         echo(f"{url}: the study {name}")
+        echo(f"To look at it: optuna-dashboard {url}")
 
 
 def _after_export(run: RunView, folder: Path) -> list[list[str]]:

@@ -258,7 +258,7 @@ def _value_text(value: object) -> str:
     if isinstance(value, dict):
         return "; ".join(f"{name} {_value_text(each)}" for name, each in value.items())
     if isinstance(value, list | tuple):
-        return ", ".join(map(str, value))
+        return ", ".join(map(_value_text, value))
     if isinstance(value, bool):
         return str(value).lower()
     return str(value)

@@ -59,6 +59,18 @@ def identity_of(run: RunView) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
+def about(run: RunView) -> str:
+    """What a reader of the metrics has to know."""
+    unit = run.metric.unit and f" in {run.metric.unit}"
+    better = "larger" if run.metric.maximizes else "smaller"
+    return (
+        f"Run {run.id} of Shoal, {run.name}. Scores are {run.metric.label.lower()}{unit}; {better} "
+        "is better. A step is a generation. `best_score` is the best of many noisy scores, so it "
+        "is too good; `confirmed_score` is the champion's on fresh random streams, and `test_...` "
+        "are those of its networks on rows that nothing was chosen by. `genome....` are its genes."
+    )
+
+
 def metrics_of(summary: GenerationSummary) -> dict[str, float]:
     """The numbers of a generation; without those of which there are none."""
     values = {
@@ -71,8 +83,9 @@ def metrics_of(summary: GenerationSummary) -> dict[str, float]:
 
 
 def settings_of(run: RunView) -> dict[str, str]:
-    """The settings, as texts."""
-    return _texts(run.settings.to_dict())
+    """The settings that say something, as texts."""
+    settings = run.settings.to_dict()
+    return _texts({name: value for name, value in settings.items() if value not in (None, {}, [])})
 
 
 def genome_of(result: SearchResult) -> dict[str, str]:
@@ -84,11 +97,13 @@ def genome_of(result: SearchResult) -> dict[str, str]:
 
 
 def final_metrics(result: SearchResult) -> dict[str, float]:
-    """The champion's numbers on the test rows; empty without one."""
+    """The champion's numbers, confirmed and on the test rows; empty without one."""
     found: dict[str, float] = {}
     if result.champion is None:
         return found
     found["champion_score"] = result.champion.score
+    if result.champion.confirmation is not None:
+        found["confirmed_score"] = result.champion.confirmation.score
     test = result.champion.ensemble.test
     if test is not None:
         values = {**asdict(test), **test.others}

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from shoal._version import __version__
@@ -17,6 +20,7 @@ _TAG = "shoal.run"
 _MOST = 6000
 # MLflow's states by ours; any other run was killed.
 _STATES = {"finished": "FINISHED", "stopped": "FINISHED", "failed": "FAILED"}
+_PROGRESS_BAR = "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"
 
 
 class MLflow(base.Tracker):
@@ -40,6 +44,10 @@ class MLflow(base.Tracker):
 
     def begin(self, run: RunView) -> int:
         """Make a run, or find the one of before by its tag."""
+        with _quiet():
+            return self._begin(run)
+
+    def _begin(self, run: RunView) -> int:
         from mlflow import MlflowClient
 
         self._client = MlflowClient(tracking_uri=self._uri)
@@ -54,9 +62,12 @@ class MLflow(base.Tracker):
             return max((metric.step for metric in written), default=0)
 
         tags = {_TAG: tag, "shoal.version": __version__}
+        tags |= {"mlflow.note.content": base.about(run), "mlflow.source.name": "shoal"}
         made = self._client.create_run(place, tags=tags, run_name=base.name_of(run))
         self._id = made.info.run_id
         self._write({}, 0, base.settings_of(run))
+        if run.is_table:
+            self._write_data(run)
         return 0
 
     def write_metrics(self, metrics: Mapping[str, float], step: int) -> None:
@@ -66,7 +77,7 @@ class MLflow(base.Tracker):
     def on_end(self, result: SearchResult) -> None:
         """Write what a run has found, and how it ended."""
         self._write(base.final_metrics(result), result.run.generations, base.genome_of(result))
-        with base.exported(result) as folder:
+        with _quiet(), base.exported(result) as folder:
             if folder is not None:
                 self._client.log_artifacts(self._id, str(folder), "export")
                 if (folder / "predict.py").exists():
@@ -80,3 +91,32 @@ class MLflow(base.Tracker):
         numbers = [Metric(name, value, now, step) for name, value in metrics.items()]
         params = [Param(name, value[:_MOST]) for name, value in texts.items()]
         self._client.log_batch(self._id, numbers, params)
+
+    def _write_data(self, run: RunView) -> None:
+        from mlflow.entities import Dataset, DatasetInput
+
+        # MLflow keeps no more of a digest.
+        digest = run.dataset_hash[:36]
+        data = Dataset(run.name, digest, source_type="shoal", source=f"run {run.id}")
+        self._client.log_inputs(self._id, datasets=[DatasetInput(data)])
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without MLflow's log, warnings included, and its bars: a run has progress of its own."""
+    # It sets its level when it is imported.
+    import mlflow  # noqa: F401
+
+    logger = logging.getLogger("mlflow")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    bar = os.environ.get(_PROGRESS_BAR)
+    os.environ[_PROGRESS_BAR] = "false"
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+        if bar is None:
+            del os.environ[_PROGRESS_BAR]
+        else:
+            os.environ[_PROGRESS_BAR] = bar

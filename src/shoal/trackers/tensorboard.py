@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -31,12 +32,20 @@ class TensorBoard(Tracker):
         """Open the run's folder, and see what is in it."""
         from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
-        place = self._folder / f"run-{run.id}-{identity_of(run)}"
+        place = self._place_of(run)
         last = _last_step(place)
         self._writer = EventFileWriter(str(place))
         if not last:
             self._write_text("settings", settings_of(run))
         return last
+
+    def _place_of(self, run: RunView) -> Path:
+        """The run's folder, by whose name TensorBoard calls it; one of before, if there is one."""
+        identity = identity_of(run)
+        for place in sorted(self._folder.glob(f"*-{identity}")):
+            return place
+        name = re.sub(r"[^\w.]+", "-", run.name)[:40]
+        return self._folder / f"{run.id}-{name}-{identity}"
 
     def write_metrics(self, metrics: Mapping[str, float], step: int) -> None:
         """Write numbers of a generation."""

@@ -76,7 +76,9 @@ class WandB(Tracker):
         with exported(result) as folder:
             if folder is not None:
                 artifact = wandb.Artifact(f"champion-{identity_of(result.run)}", type="model")
-                artifact.add_dir(str(folder))
+                # Adding the folder as a whole prints a line.
+                for file in sorted(folder.iterdir()):
+                    artifact.add_file(str(file))
                 self._run.log_artifact(artifact)
             # What it uploads is copied before the folder goes.
             self._run.finish(exit_code=int(result.run.state == "failed"))

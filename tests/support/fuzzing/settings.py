@@ -208,6 +208,14 @@ swarm_size = [4, 9]
 [choices]
 readout = ["solved"]
 """,
+    """target = "y"
+population = 3
+[[first_genomes]]
+swarm_size = 9
+hidden_layers = [3]
+[[first_genomes]]
+readout = "solved"
+""",
 )
 _COMMANDS = (
     "--target\ny\n--drop\nwhen\n--population\n8\n--iterations\n50\n--seed\n3",
