@@ -247,6 +247,47 @@ def test_an_upload_is_checked_mended_and_started(page: Page, opened: Store, site
     expect(page.locator("img[src='x']")).to_have_count(0)
 
 
+TOWNS = ("mały", "biały", "żółty", "książka", "Łódź", "większy")
+CENTRAL = "".join(f"{TOWNS[i % 6]},{i % 7},{(i * 37) % 61}.5\n" for i in range(60))
+
+
+def test_an_upload_is_read_in_the_encoding_that_is_named(page: Page, opened: Store) -> None:
+    page.get_by_text("Upload a file").click()
+    field = page.get_by_role("textbox", name="File encoding")
+    content = f"barwa,size,amount\n{CENTRAL}".encode("cp1250")
+    page.locator("input[type=file]").set_input_files(
+        files=[{"name": "t.csv", "mimeType": "text/csv", "buffer": content}]
+    )
+    misread = finding(page, "in Windows-1250 that was read as Windows-1252")
+    expect(misread).to_contain_text("What to do: say which encoding the file has")
+    misread.get_by_role("button", name="Read it as cp1250").click()
+    expect(field).to_have_value("cp1250")
+    expect(misread).to_have_count(0)
+    expect(page.get_by_test_id("stMain")).to_contain_text("książka")
+
+    field.fill("cp-1250")
+    field.press("Enter")
+    expect(page.locator(".st-key-problem")).to_contain_text("Did you mean 'cp1250'")
+    field.fill("windows-1250")
+    field.press("Enter")
+    expect(page.locator(".st-key-problem")).to_have_count(0)
+    expect(page.get_by_test_id("stMain")).to_contain_text("książka")
+
+    start(page).click()
+    page.wait_for_url(re.compile(r"/live\?run=\d+$"))
+    run = opened.runs()[0]
+    assert run.data_options["file_encoding"] == "cp1250"
+    assert set(opened.table(run.id)["barwa"]) == set(TOWNS)
+
+    # A run that is like it has the table, and says what its file was.
+    page.goto(page.url.replace(f"live?run={run.id}", f"new?like={run.id}"))
+    expect(finding(page, "Regression of 'amount'")).to_be_visible()
+    start(page).click()
+    page.wait_for_url(re.compile(r"/live\?run=\d+$"))
+    again = opened.runs()[0]
+    assert again.id > run.id and again.data_options == run.data_options
+
+
 def test_a_table_that_a_search_refuses_starts_nothing(page: Page, opened: Store) -> None:
     rows = "".join(f"{i % 9},{i % 9 + 1}/2/2024,{i}.5\n" for i in range(60))
     page.get_by_text("Upload a file").click()

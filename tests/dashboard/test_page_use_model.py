@@ -150,6 +150,37 @@ def test_a_form_and_a_file_are_predicted_as_in_python(
     )
 
 
+def test_new_rows_have_an_encoding_of_their_own(
+    page: Page, site: str, frame: pd.DataFrame, result: shoal.SearchResult, folder: Path
+) -> None:
+    _open(page, f"{site}/use?run=1")
+    chrome.expect_done(page, SOON)
+    file = folder / "cyrillic.csv"
+    new = frame.head(20).assign(город=["Тула", "Уфа"] * 10)
+    new.to_csv(file, index=False, encoding="cp1251")
+    rows = page.locator(".st-key-new-rows")
+    field = rows.get_by_role("textbox", name="File encoding")
+    field.fill("cp-1251")
+    field.press("Enter")
+    chrome.expect_done(page, SOON)
+    rows.locator("input[type=file]").set_input_files(str(file))
+    expect(rows.locator(".st-key-problem")).to_contain_text("Did you mean 'cp1251'", timeout=SOON)
+
+    field.fill("cp1251")
+    field.press("Enter")
+    chrome.expect_done(page, SOON)
+    rows.locator("input[type=file]").set_input_files(str(file))
+    expect(rows).to_contain_text("20 rows", timeout=SOON)
+    rows.get_by_role("combobox").click()
+    page.get_by_role("option", name="город").click()
+    page.keyboard.press("Escape")
+    expect(rows.locator("table.grid")).to_contain_text("Тула")
+    expected = result.predict(file, file_encoding="cp1251")
+    with page.expect_download() as download:
+        rows.get_by_role("button", name="Predictions").click()
+    assert pd.read_csv(download.value.path())["prediction"].tolist() == expected.tolist()
+
+
 def test_what_is_no_table_of_the_model_says_why(page: Page, site: str, folder: Path) -> None:
     _open(page, f"{site}/use?run=1")
     rows = page.locator(".st-key-new-rows")

@@ -13,7 +13,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import shoal
-from shoal.data import DataOptions, Dataset, DateColumn, Encoder, from_parquet, prepare
+from shoal.data import (
+    DataOptions,
+    Dataset,
+    DateColumn,
+    Encoder,
+    from_parquet,
+    load_dataset,
+    prepare,
+    table_from_bytes,
+)
 from shoal.data.column_profile import column_facts
 from shoal.data.dates import cycles_of
 from shoal.data.diagnostics import check_table
@@ -242,3 +251,48 @@ def test_checks_and_notes_say_what_of_dates_is_taken() -> None:
     said = [finding.what for finding in found if "Dates" in finding.what]
     assert said == ["Dates, taken as numbers: 'day' (days, time of week, time of year)."]
     assert not any("identifier" in finding.what for finding in found)
+
+
+@pytest.mark.parametrize(
+    ("text", "day"),
+    [
+        *(("2024Q3", "2024-07-01"), ("2024-Q1", "2024-01-01"), ("Q4 2024", "2024-10-01")),
+        *(("q2/2024", "2024-04-01"), ("07/2024", "2024-07-01"), ("7/2024", "2024-07-01")),
+        *(("2024-W05", "2024-01-29"), ("2024W52", "2024-12-23"), ("2020-W53", "2020-12-28")),
+    ],
+)
+def test_parts_of_years_are_their_first_day(text: str, day: str) -> None:
+    assert to_days(text) == to_days(day)
+    assert to_days(text) is not None
+
+
+@pytest.mark.parametrize("text", ["2024Q5", "2023-W53", "13/2024", "2024-13", "Q1", "1024Q1"])
+def test_parts_that_no_year_has_are_no_dates(text: str) -> None:
+    assert to_days(text) is None
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda month: f"{2018 + month // 12}Q{month % 12 // 3 + 1}",
+        lambda month: f"{month % 12 + 1:02}/{2018 + month // 12}",
+        lambda month: f"{2018 + month // 50}-W{month % 50 + 1:02}",
+        lambda month: pd.Period(f"{2018 + month // 12}-{month % 12 + 1:02}", freq="M"),
+        lambda month: pd.Period(f"{2018 + month // 12}-{month % 12 + 1:02}", freq="Q"),
+    ],
+)
+def test_a_column_of_parts_of_years_is_one_of_dates(write: Callable[[int], object]) -> None:
+    months = np.random.default_rng(1).integers(0, 60, 120)
+    table = pd.DataFrame({"x": [write(int(month)) for month in months], "y": range(120)})
+    for source in (table, table_from_bytes("t", table.to_csv(index=False).encode()).frame):
+        assert load_dataset(source, target="y").encoder.inputs[0] == "x"
+
+
+@pytest.mark.parametrize("form", ["%Y%m%d", "%Y%m"])
+def test_whole_numbers_that_are_dates_are_said(form: str) -> None:
+    days = pd.date_range("2020-01-01", periods=120, freq="9D").strftime(form)
+    table = pd.DataFrame({"x": days.astype(int), "y": np.random.default_rng(1).normal(size=120)})
+    said = [found.what for found in check_table("t", table, "y").findings]
+    assert f"Whole numbers in 'x' look like dates ({days[0]}), and are taken as amounts." in said
+    table["x"] += 7_777
+    assert not any("look like dates" in own.what for own in check_table("t", table, "y").findings)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
+from random import Random
 
 import pytest
 
 from shoal.cli.tables import findings_table
 from shoal.data import encoding_findings, from_parquet, table_from_bytes, to_parquet
+from shoal.data.central_europe import central_european
 from shoal.data.diagnostics import check_table
 from shoal.data.encoding_findings import meant_by
 from shoal.data.findings import Finding
@@ -78,6 +80,50 @@ def test_central_europe_is_noticed(words: list[str], encoding: str, name: str) -
     assert any(f"looks like {word!r}" in found.what for word in words)
     assert found.file_encoding == encoding
     assert not finding_of(content_of(words).encode(encoding), encoding)
+
+
+WESTERN = (
+    *("da", "de", "fr", "es", "it", "pt", "pt_PT", "nl", "sv", "nb", "nn", "fi", "is", "fo", "ga"),
+    *("gd", "ca", "gl", "eu", "et", "sq", "af", "lb", "rm", "fur", "sc", "oc", "cy", "br", "en"),
+    *("sw", "id", "ms", "fil"),
+)
+
+
+def names_in(language: str) -> list[str]:
+    """What a language calls countries, languages and currencies."""
+    locale = pytest.importorskip("babel").Locale.parse(language)
+    return [*locale.territories.values(), *locale.languages.values(), *locale.currencies.values()]
+
+
+def recognised(names: list[str], encoding: str) -> str | None:
+    """Of what Windows-1250 or ISO 8859-2 these names are, which were read as Windows-1252."""
+    texts = []
+    for name in names:
+        data = name.encode(encoding, "ignore")
+        read = "".join(bytes([byte]).decode("cp1252", "ignore") or chr(byte) for byte in data)
+        if not read.isascii():
+            texts.append((read, data))
+    return central_european(texts)
+
+
+def test_western_languages_are_not_taken_for_others() -> None:
+    everything: list[str] = []
+    random = Random(1)
+    for language in WESTERN:
+        names = names_in(language)
+        everything += names
+        for count in (10, 10, 20, 40, 100, 300):
+            assert recognised(random.sample(names, count), "cp1252") is None, language
+        assert recognised(names, "cp1252") is None, language
+    assert len(everything) > 15_000
+    for count in (20, 100, 500, 2_000) * 5:
+        assert recognised(random.sample(everything, count), "cp1252") is None
+
+
+@pytest.mark.parametrize("encoding", ["cp1250", "iso8859-2"])
+@pytest.mark.parametrize("language", ["pl", "cs", "sk", "sl"])
+def test_languages_of_central_europe_are_recognised(language: str, encoding: str) -> None:
+    assert recognised(names_in(language), encoding) == encoding
 
 
 def test_two_strange_words_are_too_few() -> None:

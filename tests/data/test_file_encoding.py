@@ -199,6 +199,8 @@ def test_a_mark_of_utf8_contradicts_another_encoding(tmp_path: Path) -> None:
     path = file(tmp_path, "utf-8-sig")
     with pytest.raises(DataError, match=r"begins with the byte order mark of UTF-8.*cp1251"):
         read_table(path, "cp1251")
+    with pytest.raises(TableError, match="begins with the byte order mark"):
+        read_csv(io.BytesIO(path.read_bytes()), PieceReader(PIECE), "cp1251")
     assert read_table(path, "utf-8")[1].columns[0] == "город"
     assert read_table(path, "utf-8-sig")[1].columns[0] == "город"
 

@@ -530,7 +530,7 @@ def _read_texts(
             numbers, notation = read
             series = _number_column(texts, numbers, notation.decimal if notation else ".")
             if notation is None and is_numeric(series):
-                code = _code_among(texts)
+                code = _code_among(texts, series.to_numpy(dtype=np.float64))
 
     missing = np.flatnonzero(series.isna())
     gap = (texts[missing[0]] or "").strip() if len(missing) else ""
@@ -543,8 +543,10 @@ _ZEROS_FIRST = re.compile(r"0\d\d+")
 _LIKE_A_POWER = re.compile(r"\d+[eE]\d+")
 
 
-def _code_among(texts: Sequence[str | None]) -> str:
+def _code_among(texts: Sequence[str | None], numbers: NDArray[np.float64]) -> str:
     """The first of a column's plain numbers that may be a code; an empty text if none is."""
+    if (numbers[~np.isnan(numbers)] % 1 != 0).any():
+        return ""
     all_powers = True
     first = ""
     for cell in texts:
@@ -676,7 +678,8 @@ def _from_objects(values: list[object], name: str, column: str) -> pd.Series:
         if is_exact:
             return pd.Series(np.array(numbers, dtype=np.float64))
 
-    return _from_texts([to_level(cell) for cell in cells])
+    series = _from_texts([to_level(cell) for cell in cells])
+    return series if is_numeric(series) else _with_dates_in_digits(series)
 
 
 def _scalar(value: object, name: str, column: str, row: int) -> object:

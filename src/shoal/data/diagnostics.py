@@ -30,6 +30,7 @@ from shoal.data.feature_findings import (
     classes_without_value,
     codes,
     copies_of_rows,
+    dates_in_one_number,
     is_identifier,
     left_out,
     marks_of_missing,
@@ -202,6 +203,7 @@ def _all_findings(examination: Examination) -> Iterator[Finding]:
     yield from misread_texts(examination)
     yield from notations(examination)
     yield from codes(examination)
+    yield from dates_in_one_number(examination)
     yield from zones_apart(examination)
     yield from rows_of_one_kind(examination)
     yield from subtotals(examination)

@@ -255,6 +255,35 @@ def codes(examination: Examination) -> Iterator[Finding]:
             )
 
 
+def dates_in_one_number(examination: Examination) -> Iterator[Finding]:
+    """Find whole numbers that are dates: 20220126, and 202201."""
+    for name in examination.features:
+        column = examination.table[name]
+        if not is_numeric(column) or examination.facts[name].distinct <= FEW_VALUES:
+            continue
+        values = column.to_numpy(dtype=np.float64)
+        different = np.unique(values[~np.isnan(values)])
+        if not ((different > 190_000) & (different < 21_010_000) & (different % 1 == 0)).all():
+            continue
+        texts = [str(int(value)) for value in different.tolist()]
+        if all(_is_day(f"{text}01"[:8]) for text in texts):
+            yield Finding(
+                "look",
+                f"Whole numbers in {quoted(name)} look like dates ({texts[0]}), and are taken as "
+                "amounts.",
+                "write them as 2024-01-31, or 2024-01",
+            )
+
+
+def _is_day(text: str) -> bool:
+    """Whether eight digits are a day of 1900 to 2100."""
+    try:
+        day = datetime.date(int(text[:4]), int(text[4:6]), int(text[6:]))
+    except ValueError:
+        return False
+    return 1900 <= day.year <= 2100
+
+
 def subtotals(examination: Examination) -> Iterator[Finding]:
     """Find rows that may sum up others."""
     for name, word, rows in rows_of_subtotals(examination.table):

@@ -1596,7 +1596,13 @@ _NAMED_MONTH = re.compile(
     r"[-/., ]+(?:(?P<later_day>\d{1,2})(?:st|nd|rd|th)?,? +)?"
     r"(?P<year>\d{4}|\d\d)(?:(?:, *|:| +)(?P<time>\d.*))?"
 )
-_MONTH_OF_YEAR = re.compile(r"(?:19|20)\d\d-(?:0[1-9]|1[0-2])")
+# A month, a quarter or a week of a year.
+_PART_OF_YEAR = re.compile(
+    r"(?P<year>(?:19|20)\d\d)(?:-(?P<month>0[1-9]|1[0-2])|[- ]?[qQ](?P<quarter>[1-4])"
+    r"|-?W(?P<week>0[1-9]|[1-4]\d|5[0-3]))"
+    r"|(?P<early_month>0?[1-9]|1[0-2])/(?P<late_year>(?:19|20)\d\d)"
+    r"|[qQ](?P<early_quarter>[1-4])[-/ ]?(?P<later_year>(?:19|20)\d\d)"
+)
 _MONTHS = (
     *("january", "february", "march", "april", "may", "june", "july", "august"),
     *("september", "october", "november", "december"),
@@ -1678,17 +1684,19 @@ def zone_of(text: str) -> str:
 
 
 def date_in_digits(text: str) -> str | None:
-    """A date with the name of a month, or a month of a year, as 2024-01-31; None for other text.
+    """A date with the name of a month, or the first day of a month, a quarter or a week of a year,
+    as 2024-01-31; None for other text.
 
     Examples
     --------
     >>> date_in_digits("31-Jan-2024"), date_in_digits("March 5, 2024 14:30")
     ('2024-01-31', '2024-03-05 14:30')
-    >>> date_in_digits("2024-03"), date_in_digits("soon")
-    ('2024-03-01', None)
+    >>> date_in_digits("2024-03"), date_in_digits("2024Q3"), date_in_digits("soon")
+    ('2024-03-01', '2024-07-01', None)
     """
-    if _MONTH_OF_YEAR.fullmatch(text):
-        return f"{text}-01"
+    part = _PART_OF_YEAR.fullmatch(text)
+    if part:
+        return _first_day_of(part)
     found = _NAMED_MONTH.fullmatch(text)
     month = _MONTH_NUMBERS.get(found["month"].lower()) if found else None
     if not found or not month or (found["day"] and found["later_day"]):
@@ -1700,6 +1708,18 @@ def date_in_digits(text: str) -> str | None:
         return f"{day:02}.{month:02}.{found['year']}" if found["day"] else None
     time = f" {found['time']}" if found["time"] else ""
     return f"{found['year']}-{month:02}-{day:02}{time}"
+
+
+def _first_day_of(part: re.Match[str]) -> str | None:
+    """The first day of a match of `_PART_OF_YEAR`; None for a week that its year has not."""
+    year = int(part["year"] or part["late_year"] or part["later_year"])
+    if part["week"]:
+        with suppress(ValueError):
+            return datetime.date.fromisocalendar(year, int(part["week"]), 1).isoformat()
+        return None
+    quarter = part["quarter"] or part["early_quarter"]
+    month = 3 * int(quarter) - 2 if quarter else int(part["month"] or part["early_month"])
+    return f"{year}-{month:02}-01"
 
 
 def _usual_moment(text: str) -> tuple[str, float] | None:
@@ -1876,6 +1896,9 @@ _DIGITS = {
     ",": re.compile(r"(?:\d*|(?!0)\d{1,3}([.' ])\d{3}(?:\1\d{3})*)(?:,\d*)?"),
 }
 _MARKS = tuple(_DIGITS)
+
+# So many different ones are no accident.
+_SOME_GROUPS = 3
 
 # A plain number whose point may group thousands.
 _MAY_BE_GROUPED = re.compile(r"[+-]?[1-9]\d{0,2}(?:\.\d{3})+")
@@ -2187,6 +2210,8 @@ class NumberReader:
         is_plain = all(to_number(cell) is not None for cell in self._columns[name])
         if is_plain and not self._training:
             return marks | {"."}
+        if is_plain and marks != {","} and self._seems_grouped(name):
+            return set(_MARKS)
         if marks:
             return marks
 
@@ -2194,6 +2219,20 @@ class NumberReader:
         if self._has_semicolons:
             return {",", "."} if is_plain else {","}
         return {"."} if is_plain else set()
+
+    def _seems_grouped(self, name: str) -> bool:
+        """Whether plain numbers look as if their points grouped thousands.
+
+        There are 632 and 12.500: programs that write decimals write three for all of them, or none
+        that is 0 at the end.
+        """
+        texts = {cell.strip() for cell in self._columns[name] if isinstance(cell, str)}
+        pointed = {text for text in texts if "." in text}
+        others = [to_number(text) or 0.0 for text in texts - pointed]
+        numbers = [number for number in others if not math.isnan(number)]
+        some_are_whole = any(numbers) and all(abs(number) < 1_000 for number in numbers)
+        any_zero = any(text.endswith("0") for text in pointed)
+        return some_are_whole and any_zero and len(pointed) >= _SOME_GROUPS
 
     def _marks_of_others(self, name: str) -> set[str]:
         """The decimal marks of the other columns that can have only one."""

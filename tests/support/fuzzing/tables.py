@@ -29,6 +29,9 @@ from shoal.inference import standalone
 from shoal.inference.standalone import PieceReader, TableError, UnusualFileError
 from support.fuzzing.targets import Finding, Target, check_sentence, damaged, scratch
 
+# What files are said to be in.
+NAMED = ("utf-8", "cp1252", "cp1251", "utf-16-le", "utf-16", "gb18030", "shift_jis", "utf-7")
+
 SUFFIXES = (".csv", ".csv", ".csv", ".tsv", ".txt", ".dat", ".json", ".xlsx", ".parquet", "")
 
 # With these, files of 600 bytes have pieces. They are to each other as they are in large files.
@@ -70,6 +73,7 @@ def run(data: bytes) -> None:
     cells = _refused_or(lambda: read_cells(path))
 
     _check_pieces(content)
+    _check_named(content, NAMED[choice[1] % len(NAMED)])
     if (table is None) != (cells is None):
         raise Finding("a table is read for a search, and not for a prediction, or the reverse")
     if table is not None and cells is not None:
@@ -110,6 +114,20 @@ def _check_pieces(content: bytes) -> None:
                 whole = _everything(lambda: standalone.parse_csv(standalone.decode(content)))
             if pieces != whole:
                 raise Finding("a file in pieces is another one")
+
+
+def _check_named(content: bytes, encoding: str) -> None:
+    """Check that a large file in an encoding that was named is read as it is as a whole."""
+    with _small_beginnings():
+        whole = _everything(
+            lambda: standalone.parse_csv(standalone.decode(content, encoding)),
+        )
+        read = standalone.read_csv
+        pieces = _everything(lambda: read(io.BytesIO(content), PieceReader(_PIECE_BYTES), encoding))
+    if pieces != whole:
+        raise Finding(f"a file in {encoding} is another one in pieces")
+    if isinstance(whole, str):
+        check_sentence(whole)
 
 
 @contextmanager
