@@ -137,7 +137,7 @@ class SubmititExecutor(StandardExecutor):
 
     # Between two looks at the jobs: submitit looks at files, and asks Slurm once a minute.
     LOOK_SECONDS = 0.2
-    # A cancelled job is waited for that long: here it is a process, which its parent has to see end.
+    # A cancelled job is waited for that long: a local one is a process that its parent sees end.
     CANCEL_SECONDS = 10.0
 
     def __init__(self, executor: Any) -> None:
