@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
+import gc
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from shoal.store import Store, open_store
-from support import child_forker, long_parts, postgres, property_tests
+from shoal.system.process import gc_paused
+from support import child_forker, kernels, long_parts, postgres, property_tests
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext
 
 property_tests.register_profiles()
 
+# What compiles the kernels, in the process that starts workers.
+_COMPILERS: pytest.StashKey[kernels.Compilers] = pytest.StashKey()
+
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Before the plugins read their options."""
     property_tests.choose_profile(config)
+    if getattr(config.option, "numprocesses", None) and not hasattr(config, "workerinput"):
+        config.stash[_COMPILERS] = kernels.start()
+        config.add_cleanup(config.stash[_COMPILERS].end)
 
 
 def pytest_report_header(config: pytest.Config) -> str:
@@ -38,32 +44,30 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         long_parts.part_of(item)
 
 
-# What compiles the kernels, where nobody has done so on this machine.
-_COMPILE = """
-from support import golden
-
-golden.CASES["cpu"]()
-"""
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """Collect no garbage meanwhile, and never look at ten thousand tests again."""
+    with gc_paused():
+        found = yield
+    gc.freeze()
+    return found
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtestloop(session: pytest.Session) -> Iterator[None]:
-    """Compile the kernels while workers look for tests: each of them would compile its own."""
-    config = session.config
-    if not getattr(config.option, "numprocesses", None) or hasattr(config, "workerinput"):
-        return (yield)
+    """A worker begins when the kernels are compiled: else it would compile its own."""
+    lock = getattr(session.config, "workerinput", {}).get("kernels")
+    if lock:
+        kernels.wait(lock)
+    return (yield)
 
-    path = os.pathsep.join(filter(None, sys.path))
-    with subprocess.Popen(
-        [sys.executable, "-c", _COMPILE],
-        env={**os.environ, "PYTHONPATH": path},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    ) as compiler:
-        try:
-            return (yield)
-        finally:
-            compiler.kill()
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Tell a worker that is about to begin what it has to wait for."""
+    compilers = node.config.stash.get(_COMPILERS, None)
+    if compilers:
+        node.workerinput["kernels"] = str(compilers.lock)
 
 
 @pytest.fixture

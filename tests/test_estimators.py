@@ -256,3 +256,22 @@ def test_columns_that_cannot_be_scaled_are_refused(factor: float, size: str) -> 
         SwarmRegressor(iterations=2).fit(x, x[:, 0])
     with pytest.raises(ValueError, match=rf"X: column 1 is too {size} to be scaled"):
         SwarmClassifier(iterations=2).fit(x, x[:, 0] > 0)
+
+
+def test_what_stands_behind_a_mask_is_no_value() -> None:
+    """It was learned from and predicted: -9999 in most files that have masks."""
+    x = np.random.default_rng(1).normal(size=(40, 2))
+    masked = np.ma.masked_array(x, mask=x > 1.5, fill_value=-9999)
+    model = SwarmRegressor(iterations=2).fit(x, x[:, 0])
+    for refused in (
+        lambda: SwarmRegressor(iterations=2).fit(masked, x[:, 0]),
+        lambda: SwarmClassifier(iterations=2).fit(masked, x[:, 0] > 0),
+        lambda: model.predict(masked),
+    ):
+        with pytest.raises(ValueError, match="NaN"):
+            refused()
+    with pytest.raises(ValueError, match="y has masked values"):
+        SwarmRegressor(iterations=2).fit(x, masked[:, 0])
+
+    nothing_masked = np.ma.masked_array(x, mask=np.zeros_like(x, dtype=bool))
+    assert np.array_equal(model.predict(nothing_masked), model.predict(x))

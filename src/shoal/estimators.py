@@ -305,6 +305,13 @@ class _SwarmEstimator(BaseEstimator):  # type: ignore[misc]
         A DataFrame with columns that are no plain numbers is encoded, by what the rows that count
         say.
         """
+        X = _with_gaps(X)
+        if np.ma.is_masked(y):
+            raise TargetError(
+                "y has masked values.",
+                expected="a value in every row",
+                remedy="leave out the rows without a target",
+            )
         frame = frame_to_encode(X)
         if frame is None:
             self.encoder_ = None
@@ -323,6 +330,7 @@ class _SwarmEstimator(BaseEstimator):  # type: ignore[misc]
     def _outputs(self, x: Any) -> list[NDArray[np.float64]]:
         """Outputs (rows, outputs) of each network."""
         check_is_fitted(self)
+        x = _with_gaps(x)
         if self.encoder_ is None:
             x = validate_data(self, x, reset=False, dtype=np.float64)
         else:
@@ -637,6 +645,16 @@ class SwarmRegressor(RegressorMixin, _SwarmEstimator):  # type: ignore[misc]
 def _columns(y: NDArray[np.float64]) -> list[NDArray[np.float64]]:
     """The targets (rows,) of ``y``, one or more."""
     return list(y.reshape(len(y), -1).T)
+
+
+def _with_gaps(values: Any) -> Any:
+    """An array with NaN in the place of masked cells; anything else as it is.
+
+    What stands behind a mask is no value, and often such as -9999.
+    """
+    if np.ma.is_masked(values):
+        return np.ma.filled(values.astype(np.float64), np.nan)
+    return values
 
 
 # The square of what is smaller may be 0.

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from shoal.data import Dataset, load_dataset
+from shoal.data import Dataset, load_dataset, prepare_new, table_from_bytes
+from shoal.errors import DataError
 from shoal.inference.standalone import TableError, Unseen, count_unseen, encode, parse_csv
 
 ROWS = 200
@@ -128,3 +129,30 @@ def test_a_decimal_comma_is_no_separator_of_thousands_where_these_are_far_outsid
         read_of(data, ["2,410", "3,970"])
     amounts = dataset_of(DRAW.uniform(0, 5000, ROWS))
     assert read_of(amounts, ["2,410", "3,970"]) == [2410, 3970]
+
+
+@pytest.mark.parametrize("other", ["7", "7.25"])
+def test_points_that_seem_to_group_thousands_are_refused_in_training(other: str) -> None:
+    """Prices in Indonesia, and counts in Brazil: 12.500 was 12.5, beside 632."""
+    prices = [f"{price:,}".replace(",", ".") for price in range(500, 100_500, 500)]
+    lines = ["price,other,y", *(f"{price},{other},{n}" for n, price in enumerate(prices))]
+    table = table_from_bytes("t", "\n".join(lines).encode())
+    with pytest.raises(DataError, match=r"'1\.000' may be 1 or 1000"):
+        prepare_new("t", table, "y")
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        ["1.500", "2.250", "3.125", "4.000"],
+        ["1.5", "2.250", "3.125", "4"],
+        ["1.234", "2.345", "3.456", "4"],
+        ["0.500", "2.250", "3.120", "4"],
+        ["1.500", "2.250", "3.120", "4000"],
+    ],
+)
+def test_other_points_are_decimal(cells: list[str]) -> None:
+    lines = ["x,y", *(f"{cells[n % 4]},{n}" for n in range(ROWS))]
+    table = table_from_bytes("t", "\n".join(lines).encode())
+    assert table["x"].head(4).tolist() == [float(cell) for cell in cells]
+    assert prepare_new("t", table, "y") is not None

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 import shoal
+from shoal.executors import pool_worker
 from support.processes import alive, children_that_run, eventually, last_json, start
 from support.processes import shoal as command
 
@@ -22,6 +23,13 @@ pytestmark = pytest.mark.slow(part="results")
 
 RUN = ("run", "concrete", "--preset", "classic", "--population", "4", "--generations", "4")
 RUN = (*RUN, "--repeats", "2", "--iterations", "300", "--json")
+
+
+@pytest.fixture(autouse=True)
+def no_folder_is_left() -> Iterator[None]:
+    """As the next worker here would have it."""
+    yield
+    pool_worker._remove_folders_of_the_dead()
 
 
 @pytest.fixture(scope="module")

@@ -95,7 +95,7 @@ def _is_sum_of_others(table: CanonicalTable, row: int) -> bool:
         others = np.delete(values, row)
         others = others[~np.isnan(others)]
         # Of few rows, or of one number beside zeros, sums are no surprise.
-        with np.errstate(over="ignore", invalid="ignore"):
+        with np.errstate(over="ignore", under="ignore", invalid="ignore"):
             is_sum = np.count_nonzero(others) > 2 and np.isclose(value, others.sum(), rtol=1e-9)
         if not is_sum:
             return False

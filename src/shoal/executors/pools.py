@@ -137,10 +137,13 @@ class SubmititExecutor(StandardExecutor):
 
     # Between two looks at the jobs: submitit looks at files, and asks Slurm once a minute.
     LOOK_SECONDS = 0.2
+    # A cancelled job is waited for that long: a local one is a process that its parent sees end.
+    CANCEL_SECONDS = 10.0
 
     def __init__(self, executor: Any) -> None:
         self._executor = executor
         self._jobs: dict[Future[Any], Any] = {}
+        self._cancelled: list[Any] = []
         self._lock = threading.Lock()
         self._is_open = True
         self._watch = threading.Thread(target=self._look_after, daemon=True)
@@ -161,10 +164,11 @@ class SubmititExecutor(StandardExecutor):
             jobs = dict(self._jobs)
             self._jobs = {}
         for future, job in jobs.items():
-            job.cancel(check=False)
+            self._cancel(job)
             future.cancel()
         if wait:
             self._watch.join()
+            self._see_cancelled_end()
 
     def _look_after(self) -> None:
         while self._is_open:
@@ -172,7 +176,7 @@ class SubmititExecutor(StandardExecutor):
                 jobs = dict(self._jobs)
             for future, job in jobs.items():
                 if future.cancelled():
-                    job.cancel(check=False)
+                    self._cancel(job)
                 elif job.done():
                     _settle(future, job)
                 else:
@@ -180,6 +184,16 @@ class SubmititExecutor(StandardExecutor):
                 with self._lock:
                     self._jobs.pop(future, None)
             time.sleep(self.LOOK_SECONDS)
+
+    def _cancel(self, job: Any) -> None:
+        job.cancel(check=False)
+        self._cancelled.append(job)
+
+    def _see_cancelled_end(self) -> None:
+        deadline = time.monotonic() + self.CANCEL_SECONDS
+        for job in self._cancelled:
+            while not job.done() and time.monotonic() < deadline:
+                time.sleep(self.LOOK_SECONDS)
 
 
 def _settle(future: Future[Any], job: Any) -> None:

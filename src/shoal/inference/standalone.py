@@ -1897,6 +1897,9 @@ _DIGITS = {
 }
 _MARKS = tuple(_DIGITS)
 
+# So many different ones are no accident.
+_SOME_GROUPS = 3
+
 # A plain number whose point may group thousands.
 _MAY_BE_GROUPED = re.compile(r"[+-]?[1-9]\d{0,2}(?:\.\d{3})+")
 
@@ -2207,6 +2210,8 @@ class NumberReader:
         is_plain = all(to_number(cell) is not None for cell in self._columns[name])
         if is_plain and not self._training:
             return marks | {"."}
+        if is_plain and marks != {","} and self._seems_grouped(name):
+            return set(_MARKS)
         if marks:
             return marks
 
@@ -2214,6 +2219,20 @@ class NumberReader:
         if self._has_semicolons:
             return {",", "."} if is_plain else {","}
         return {"."} if is_plain else set()
+
+    def _seems_grouped(self, name: str) -> bool:
+        """Whether plain numbers look as if their points grouped thousands.
+
+        There are 632 and 12.500: programs that write decimals write three for all of them, or none
+        that is 0 at the end.
+        """
+        texts = {cell.strip() for cell in self._columns[name] if isinstance(cell, str)}
+        pointed = {text for text in texts if "." in text}
+        others = [to_number(text) or 0.0 for text in texts - pointed]
+        numbers = [number for number in others if not math.isnan(number)]
+        some_are_whole = any(numbers) and all(abs(number) < 1_000 for number in numbers)
+        any_zero = any(text.endswith("0") for text in pointed)
+        return some_are_whole and any_zero and len(pointed) >= _SOME_GROUPS
 
     def _marks_of_others(self, name: str) -> set[str]:
         """The decimal marks of the other columns that can have only one."""
