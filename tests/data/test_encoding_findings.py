@@ -131,10 +131,23 @@ def test_two_strange_words_are_too_few() -> None:
     assert misread(["mały", "biały", "miły", "b"], "cp1250")
 
 
+STRANGE = ["pøíliš", "žlutì", "dìtský"]
+
+
 def test_strange_words_among_many_western_ones_say_nothing() -> None:
-    western = [f"{word}{ending}" for word in FRENCH[2:] for ending in ("", "s", "nt", "rè", "ê")]
-    words = [*western, "ma³y", "bia³y", "mi³y"]
-    assert not misread(words, "cp1252")
+    # All would be Czech words: è is its č.
+    grave = [
+        f"{start}è{end}" for start in ("p", "m", "fr", "gr") for end in ("re", "ne", "te", "s")
+    ]
+    assert len(grave) == 16 and misread([*grave, *STRANGE], "cp1252")
+    grave += [f"{word}{end}" for word in grave for end in ("s", "nt")]
+    assert not misread([*grave, *STRANGE], "cp1252")
+
+
+def test_words_of_no_language_of_central_europe_speak_against_it() -> None:
+    # They are the same letters in both encodings, and say nothing else.
+    german = ["größe", "süß", "Straße", "Maß", "Fuß"]
+    assert misread(STRANGE, "cp1252") and not misread([*STRANGE, *german], "cp1252")
 
 
 def test_the_option_stands_behind_the_remedy() -> None:
