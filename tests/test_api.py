@@ -62,6 +62,7 @@ def test_train_repeats_a_recorded_evaluation(classic: shoal.Dataset, tmp_path: P
         iterations=30,
         repeats=2,
         seed=5,
+        baselines=False,
     )
     for evaluation in run.evaluations:
         task = evaluation.task
