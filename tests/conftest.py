@@ -136,7 +136,5 @@ def chromium(request: pytest.FixtureRequest) -> Iterator[Browser]:
 @pytest.fixture(scope="module")
 def window(chromium: Browser) -> Iterator[BrowserContext]:
     """What the pages of a file share. Its cache above all: to load Streamlit takes a second."""
-    from support.browser import WINDOW
-
-    with chromium.new_context(viewport=WINDOW) as context:
+    with chromium.new_context(viewport={"width": 1280, "height": 900}) as context:
         yield context

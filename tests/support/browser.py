@@ -16,10 +16,8 @@ from playwright.sync_api import (
     Browser,
     BrowserContext,
     ConsoleMessage,
-    Error,
     Page,
     Request,
-    ViewportSize,
     expect,
     sync_playwright,
 )
@@ -29,8 +27,6 @@ from shoal.dashboard.server.launch import address, dashboard_process, free_port,
 from shoal.store import Store
 
 HOST = "127.0.0.1"
-# Of the pages of a file, in pixels.
-WINDOW: ViewportSize = {"width": 1280, "height": 900}
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 ARGUMENTS = (
     "--no-sandbox",
@@ -123,25 +119,16 @@ def site(store: Store, log: Path) -> Iterator[str]:
 def watched_page(window: BrowserContext, patience: int, deep: bool = False) -> Iterator[Page]:
     """A page that must neither report errors nor leave this machine.
 
-    It is one tab for all tests of a window, which visit it one by one: a new tab is a new process,
-    and compiles Streamlit anew.
-
     ``patience``: milliseconds that its parts may take. ``deep``: Streamlit, at an address below
     the site's, looks for its server below that address first, and may miss it: a 404.
     """
-    page = next(iter(window.pages), None) or window.new_page()
-    page.set_viewport_size(WINDOW)
-    page.set_default_timeout(patience)
-    watched = Watched(page)
-    try:
+    with window.new_page() as page:
+        page.set_default_timeout(patience)
+        watched = Watched(page)
         yield page
         missed = [error for error in watched.errors if deep and "404 (Not Found)" in error]
         assert [error for error in watched.errors if error not in missed] == []
         assert watched.abroad == []
-    finally:
-        watched.end()
-        # The site learns that nobody looks at it any more, as if the tab had been closed.
-        page.goto("about:blank")
 
 
 def expect_done(page: Page, patience: int) -> None:
@@ -177,19 +164,9 @@ class Watched:
     def __init__(self, page: Page) -> None:
         self.errors: list[str] = []
         self.abroad: list[str] = []
-        self._page = page
         page.on("console", self._console)
-        page.on("pageerror", self._error)
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
         page.on("request", self._request)
-
-    def end(self) -> None:
-        """Watch no longer."""
-        self._page.remove_listener("console", self._console)
-        self._page.remove_listener("pageerror", self._error)
-        self._page.remove_listener("request", self._request)
-
-    def _error(self, error: Error) -> None:
-        self.errors.append(str(error))
 
     def _console(self, message: ConsoleMessage) -> None:
         # At an address such as /live, Streamlit looks for its server below it first: a 404.
