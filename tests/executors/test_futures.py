@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pickle
 import signal
@@ -165,7 +166,6 @@ def undisturbed(data: Dataset, tmp_path_factory: pytest.TempPathFactory) -> str 
     "name",
     [
         "dask",
-        "mpi",
         "executorlib",
         # Each of its jobs is a process of submitit's that starts anew.
         pytest.param("slurm", marks=pytest.mark.slow(part="results")),
@@ -187,6 +187,41 @@ def test_a_run_ends_in_the_same_hash_by_every_name(
     result = shoal.search(data, store=store, executor=executor, workers=2, progress=False, **SMALL)
     assert result.result_hash == undisturbed
     assert result.run.settings.executor == executor
+
+
+MPI_RUN = """
+import json
+import sys
+from pathlib import Path
+
+import shoal
+
+if __name__ == "__main__":
+    data = shoal.load_dataset("concrete", preset="classic")
+    settings = json.loads(sys.argv[2])
+    result = shoal.search(
+        data, store=sys.argv[1], executor="mpi", workers=2, progress=False, **settings
+    )
+    Path(sys.argv[1] + ".hash").write_text(f"{result.result_hash} {result.run.settings.executor}")
+"""
+
+
+def test_a_run_ends_in_the_same_hash_by_mpi(undisturbed: str | None, tmp_path: Path) -> None:
+    script = tmp_path / "mpi_run.py"
+    script.write_text(MPI_RUN)
+    store = tmp_path / "shoal.db"
+    # Where one of its processes dies, MPI ends the whole group: that of the tests, of make and of
+    # the shell, unless there is one of its own. The path is that of an inactive environment.
+    done = subprocess.run(
+        [sys.executable, script, store, json.dumps(SMALL)],
+        env={**os.environ, "PATH": os.defpath},
+        start_new_session=True,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert Path(f"{store}.hash").read_text() == f"{undisturbed} mpi"
 
 
 def test_mpi_without_a_program_that_starts_others_is_refused(
