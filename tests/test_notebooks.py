@@ -111,7 +111,7 @@ def test_predictions_are_those_of_the_export(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     outputs = run(read_notebook(EXAMPLES / "predictions.py"), tmp_path, monkeypatch)
-    last = "np.array_equal(model.predict(cases), result.predict(cases))"
+    last = "np.array_equal(model.predict(cases[:2]), answer.values[:2])"
     assert text_of(outputs[last]) == "True"
 
 

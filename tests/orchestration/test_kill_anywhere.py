@@ -359,7 +359,7 @@ def test_a_stale_owner_that_wakes_writes_nothing(
     home = tmp_path / "home"
     home.mkdir()
     with Scene(store_url, home, template=undisturbed.template) as here:
-        first = here.supervise()
+        first = here.supervise("--rest", "4")
         here.trained(4)
         with here.asleep(first):
             stale, workers, kept = here.store.run(1), here.processes(), here.rows()

@@ -381,17 +381,17 @@ def test_a_number_of_processes_at_once(
         task = replace(request.task, repeat=repeat)
         assert pool.look(replace(request, task=task)) == 0.0
     children = [work.child for work in pool._works.values() if work.child is not None]
-    first, second = [child.process for child in children]
+    first, second = children
 
     # The place of a dead process is free.
-    first.kill()
-    first.wait()
+    first.process.kill()
+    assert first.has_ended(timeout=60)
     assert pool.look(replace(request, run_id=99)) == 0.0
     at_work = {work.run_id for work in pool._works.values() if work.child is not None}
     assert at_work == {request.run_id, 99}
 
     pool.close()
-    assert second.returncode is not None
+    assert second.process.returncode is not None
 
 
 @contextmanager

@@ -92,7 +92,7 @@ def test_a_server_away_beyond_patience_is_looked_for_again(
     server: postgres.Server, tmp_path: Path, undisturbed: Undisturbed
 ) -> None:
     with Scene(server.new_url(), tmp_path) as here:
-        process = here.supervise("--patience", "0.3")
+        process = here.supervise("--patience", "0.3", "--rest", "3")
         here.trained(3)
         with here.asleep(process):
             kept, working = here.rows(), here.processes()
@@ -263,7 +263,7 @@ def test_a_real_supervisor_waits_for_a_full_disk(
 ) -> None:
     (tmp_path / "home").mkdir()
     with Scene(str(disk / "shoal.db"), tmp_path / "home", template=undisturbed.template) as here:
-        process = here.supervise()
+        process = here.supervise("--rest", "3")
         here.trained(3)
         with here.asleep(process):
             filler = _fill(disk, 0)
@@ -313,7 +313,7 @@ def _locked(path: Path) -> Iterator[None]:
 def test_a_locked_file_is_waited_for(
     here: Scene, undisturbed: Undisturbed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    process = here.supervise()
+    process = here.supervise("--rest", "3")
     here.trained(3)
     path = here.store.path
 
@@ -455,7 +455,7 @@ def _lost(here: Scene) -> None:
 
 
 def test_a_deleted_file_is_noticed_and_saved(here: Scene, undisturbed: Undisturbed) -> None:
-    process, path = here.supervise(), here.store.path
+    process, path = here.supervise("--rest", "3"), here.store.path
     here.trained(3)
     assert path
 
@@ -480,7 +480,7 @@ def test_a_deleted_file_is_noticed_and_saved(here: Scene, undisturbed: Undisturb
 
 
 def test_a_replaced_file_is_left_alone(here: Scene, undisturbed: Undisturbed) -> None:
-    process, path = here.supervise(), here.store.path
+    process, path = here.supervise("--rest", "3"), here.store.path
     here.trained(3)
     assert path
 
@@ -590,7 +590,7 @@ def test_a_damaged_file_is_left_alone(here: Scene, undisturbed: Undisturbed) -> 
 
 
 def test_a_run_whose_evaluations_are_damaged_fails_and_says_so(here: Scene) -> None:
-    first = here.supervise()
+    first = here.supervise("--rest", "3")
     here.trained(3)
     with here.asleep(first):
         first.kill()

@@ -5,6 +5,8 @@
 --die before:7|after:7   kill -9 of itself right before or after its 7th commit
 --with-all               of its workers, too
 --sleep 7                kill -STOP of itself right after its 7th commit
+--rest 3                 kill -STOP of itself right after 3 evaluations were recorded; nothing else
+                         is other than usual
 --commits FILE           note in a file how many commits there were
 --patience SECONDS       how long a transaction is tried again
 --asked FILE             note which evaluations were asked for
@@ -86,6 +88,26 @@ def arm(moment: str, number: int, with_all: bool) -> Callable[[], int]:
     return lambda: seen[0]
 
 
+def rest(evaluations: int) -> None:
+    """Fall asleep, once, right after the commit that records so many evaluations."""
+    import sqlalchemy as sa
+
+    from shoal.store import tables
+    from shoal.store.connection import Database
+
+    write = Database.write
+    rested = count()
+    recorded = sa.select(sa.func.count()).select_from(tables.evaluation)
+
+    def watched(self: Database, work: Callable[..., Any]) -> Any:
+        result = write(self, work)
+        if self.read(lambda c: c.scalar(recorded)) >= evaluations and next(rested) == 0:
+            os.kill(os.getpid(), signal.SIGSTOP)
+        return result
+
+    Database.write = watched  # type: ignore[method-assign]
+
+
 def note_asked(file: Path) -> None:
     """Write down every evaluation that is handed to the workers."""
     from shoal.executors import Evaluate, Job, LocalExecutor
@@ -105,6 +127,7 @@ def main() -> None:
     options = argparse.ArgumentParser()
     options.add_argument("--die", default="")
     options.add_argument("--sleep", type=int)
+    options.add_argument("--rest", type=int)
     options.add_argument("--with-all", action="store_true")
     options.add_argument("--commits", type=Path)
     options.add_argument("--patience", type=float)
@@ -123,6 +146,8 @@ def main() -> None:
             made(self, *arguments, patience=given.patience)
 
         Database.__init__ = impatient  # type: ignore[method-assign]
+    if given.rest:
+        rest(given.rest)
     if given.asked:
         note_asked(given.asked)
     commits = None

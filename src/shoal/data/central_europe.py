@@ -86,7 +86,7 @@ def central_european(texts: list[tuple[str, bytes]]) -> str | None:
 
     Examples
     --------
-    >>> words = ["žlutý", "příliš", "kůň", "červená", "bílá", "zelená", "Děčín", "Příbram"]
+    >>> words = ["žlutý", "příliš", "kůň", "červená", "bílá", "věže", "Děčín", "měřiče"]
     >>> data = [word.encode("cp1250") for word in words]
     >>> central_european([(each.decode("cp1252"), each) for each in data])
     'cp1250'

@@ -178,7 +178,7 @@ class Calibrations(PageProcesses[str, _Try]):
     limit_seconds = LIMIT_SECONDS
 
     def __init__(self, settle: float = 4.0, clock: Callable[[], float] = time.monotonic) -> None:
-        super().__init__({**os.environ, **SINGLE_THREADED}, clock)
+        super().__init__(lambda: {**os.environ, **SINGLE_THREADED}, clock)
         self._settle = settle
 
     def pace(self, key: str, problem: Problem) -> Throughput | None:

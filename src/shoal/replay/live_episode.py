@@ -16,6 +16,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 from shoal.errors import ProblemError, ShoalError, StoreError
@@ -76,7 +77,7 @@ class LiveEpisodes(PageProcesses[_Key, _Making]):
     most_kept = _MAX_RESULTS
 
     def __init__(self, store: str) -> None:
-        super().__init__(child_environment(store))
+        super().__init__(partial(child_environment, store))
 
     def look(self, run_id: int, genome: str, repeat: int) -> Episode | None:
         """An episode of the policy of a training, once it is there; until then None.

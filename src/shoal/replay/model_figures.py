@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from shoal.analysis.champion_rows import ChampionRows, champion_rows
@@ -161,7 +162,7 @@ class ModelFigures(PageProcesses[tuple[int, float | None], _Run]):
     most_kept = MOST_RUNS
 
     def __init__(self, store: str) -> None:
-        super().__init__(child_environment(store))
+        super().__init__(partial(child_environment, store))
 
     def of(self, run: RunView, column: str | None) -> Known:
         """What is known by now; who goes on asking has it computed.

@@ -58,7 +58,7 @@ class PageProcesses(Generic[Key, Kept]):
     Parameters
     ----------
     environment
-        Of each process.
+        Makes that of a process when it starts.
     clock
         Seconds that only rise.
     """
@@ -73,7 +73,9 @@ class PageProcesses(Generic[Key, Kept]):
     limit_seconds: ClassVar[float] = math.inf
 
     def __init__(
-        self, environment: Mapping[str, str], clock: Callable[[], float] = time.monotonic
+        self,
+        environment: Callable[[], Mapping[str, str]],
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._environment = environment
         self._clock = clock
@@ -111,7 +113,7 @@ class PageProcesses(Generic[Key, Kept]):
     def _start(self, work: Kept, request: Any) -> None:
         """Start its process, if there is room for one."""
         if self._has_room(work):
-            work.child = Child(self.entry, request, self._environment)
+            work.child = Child(self.entry, request, self._environment())
             work.begun = self._clock()
             _log.debug("%s: process %d", self.entry, work.child.process.pid)
 

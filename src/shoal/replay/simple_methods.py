@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from shoal.analysis.simple_methods import ReferenceLine, reference_lines, simple_methods
@@ -66,7 +67,7 @@ class SimpleMethods(PageProcesses[int, _Fits]):
     limit_seconds = LIMIT_SECONDS
 
     def __init__(self, store: str, clock: Callable[[], float] = time.monotonic) -> None:
-        super().__init__(child_environment(store), clock)
+        super().__init__(partial(child_environment, store), clock)
 
     def lines(self, run: RunView) -> tuple[ReferenceLine, ...]:
         """What is known by now; the first call for a table starts a process.

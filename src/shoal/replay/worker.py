@@ -12,6 +12,7 @@ import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 from shoal.errors import ReplayError, ShoalError
@@ -123,7 +124,7 @@ class ReplayPool(PageProcesses[Request, _Making]):
     most_kept = MAX_RESULTS
 
     def __init__(self, store: str) -> None:
-        super().__init__(child_environment(store))
+        super().__init__(partial(child_environment, store))
 
     def look(self, request: Request) -> Replay | float:
         """The replay once it is there, until then the share that is done, 0 to 1.
