@@ -104,8 +104,9 @@ def test_a_search_is_interrupted_paused_resumed_and_stopped(
         eventually(lambda: store.runs() and store.run(1).evaluations)
         process.send_signal(signal.SIGINT)
         assert process.wait(PATIENCE_SECONDS) == 130
-    # Released by its supervisor, which was asked to end: nobody has to wait for the lease.
-    assert store.run(1).state == "interrupted"
+    # Released by its supervisor, which was asked to end. On a starved machine one that was too slow
+    # is killed, and its lease runs out.
+    eventually(lambda: store.run(1).state == "interrupted")
 
     with started(there, "resume", "1") as process:
         eventually(lambda: store.run(1).state == "running")

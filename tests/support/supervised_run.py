@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -167,6 +167,9 @@ class Scene:
                 return False
             return True
 
+        # It falls asleep by itself first: after another sleep it would do so again.
+        if "--rest" in cast("list[str]", process.args):
+            eventually(lambda: stands_still(process))
         eventually(stopped)
         try:
             yield
