@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -109,3 +110,20 @@ def test_letters_and_codes_are_no_truth_values() -> None:
 
     encoder = dataset_of(["T", "N"]).encoder.to_dict()
     assert count_unseen({"x": ["T", "F", "Y", "N"]}, encoder)["x"].levels == ("F", "Y")
+
+
+@pytest.mark.parametrize("words", [["yes", "yEs"], ["no", "NO"], ["yes", "yEs", "no"], ["T", "t"]])
+def test_rows_have_the_inputs_in_use_that_they_had_in_training(words: list[str]) -> None:
+    """Words of one truth value alone are words: their case counts in training, too."""
+    data = dataset_of(words)
+    cells = frame(words)["x"].tolist()
+    inputs = encode({"x": cells}, data.encoder.to_dict())
+    assert np.array_equal(inputs[data.train.rows], data.train.x)
+
+
+def test_messages_name_the_beginning_of_a_long_name() -> None:
+    column = "x" * 3000
+    table = pd.DataFrame({column: [f"{number},5" for number in range(60)], "y": range(60)})
+    found = check_table("t", table, "y").findings
+    assert any("not written plainly" in finding.what for finding in found)
+    assert all(len(finding.what) < 1000 for finding in found)

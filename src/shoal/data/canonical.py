@@ -40,6 +40,7 @@ from shoal.inference.standalone import (
     Notation,
     NumberReader,
     TableError,
+    are_truths,
     check_header,
     date_in_digits,
     distinct_cells,
@@ -48,7 +49,6 @@ from shoal.inference.standalone import (
     to_level,
     to_number,
     to_numbers,
-    truth_of,
 )
 
 # From here on a float64 skips integers. Columns of such integers are identifiers, and stay text.
@@ -292,7 +292,7 @@ class CanonicalTable:
     def meanings(self, columns: Sequence[str]) -> list[str]:
         """What the numbers of those columns mean that are not written plainly, an example each."""
         found = self.notations
-        return [f"{name!r} ({found[name].meaning()})" for name in columns if name in found]
+        return [f"{name[:60]!r} ({found[name].meaning()})" for name in columns if name in found]
 
     def gap(self, column: str) -> str:
         """The text of a column's first cell without a value; empty where it is blank."""
@@ -620,10 +620,11 @@ def _with_one_spelling(texts: Sequence[Any]) -> Sequence[Any]:
         level = to_level(text)
         if level is not None:
             levels[level] += count
-    are_truths = all(truth_of(level) is not None for level in levels)
+    # As the encoder has it, by which new rows are read.
+    ignore_case = are_truths(levels)
 
     def key(level: str) -> str:
-        return level.lower() if are_truths else look_of(level)
+        return level.lower() if ignore_case else look_of(level)
 
     spellings: dict[str, str] = {}
     for level, _ in levels.most_common():
