@@ -136,6 +136,8 @@ def test_a_function_is_started_by_its_name(page: Page, site: str, opened: Store)
         expect(search).not_to_contain_text(absent, timeout=SOON)
 
     expect(page.locator(".st-key-cost")).to_contain_text("evaluations at most", timeout=SOON)
+    # A click goes beside a button that still moves.
+    chrome.expect_done(page, SOON)
     page.get_by_role("button", name="Start run").click()
     page.wait_for_url(re.compile(r"/live\?run=\d+$"))
 

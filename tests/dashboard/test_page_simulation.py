@@ -134,6 +134,8 @@ def test_a_simulation_is_started_by_its_name(page: Page, site: str, opened: Stor
     page.get_by_role("spinbutton", name="Penalty", exact=True).fill("9")
     page.get_by_role("spinbutton", name="Penalty", exact=True).press("Enter")
     expect(page.locator(".st-key-cost")).to_contain_text("known once it has been run here")
+    # A click goes beside a button that still moves.
+    chrome.expect_done(page, SOON)
     page.get_by_role("button", name="Start run").click()
     page.wait_for_url(re.compile(r"/live\?run=\d+$"))
 
