@@ -6,7 +6,6 @@ import io
 import json
 import subprocess
 import sys
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +21,7 @@ from shoal.errors import DataError, ModelError, SettingsError
 from shoal.inference import standalone
 from shoal.inference.standalone import PieceReader, TableError, decode, parse_csv, read_csv
 from shoal.models.model import Model
+from support.exported_models import untrained_model
 
 TOWNS = ["Москва", "Киев", "Тула", "Уфа"]
 SOME = 400
@@ -267,15 +267,7 @@ def test_check_reads_the_file_in_it(tmp_path: Path) -> None:
 def model(tmp_path: Path) -> Path:
     """A model of the table, with weights that nobody trained."""
     data = load_dataset(file(tmp_path, "utf-8"), "y")
-    layers = [data.inputs, 3, 1]
-    size = sum(a * b + b for a, b in pairwise(layers))
-    weights = np.random.default_rng(5).normal(0, 0.5, (3, size)).astype(np.float32)
-    folder = tmp_path / "model"
-    folder.mkdir()
-    np.savez(folder / "weights.npz", weights=weights)
-    description = {"format": 5, "layers": layers, "activation": "tanh"}
-    description["encoder"] = data.encoder.to_dict()
-    (folder / "model.json").write_text(json.dumps(description))
+    folder = untrained_model(tmp_path / "model", data, hidden=3)
     (folder / "predict.py").write_bytes(Path(standalone.__file__).read_bytes())
     return folder
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Callable
-from itertools import pairwise
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -33,6 +31,7 @@ from shoal.inference.standalone import (
     parse_csv,
     to_numbers,
 )
+from support.exported_models import untrained_model
 from support.property_tests import WITH_FIXTURES
 
 READERS = (PieceReader, ArrowReader)
@@ -395,16 +394,7 @@ def model(tmp_path: Path) -> Path:
     table = tmp_path / "table.csv"
     table.write_bytes(usual_file())
     data = load_dataset(table, "price")
-    layers = [data.inputs, 9, 1]
-    size = sum(a * b + b for a, b in pairwise(layers))
-    weights = np.random.default_rng(5).normal(0, 0.5, (3, size)).astype(np.float32)
-    folder = tmp_path / "model"
-    folder.mkdir()
-    np.savez(folder / "weights.npz", weights=weights)
-    description = {"format": 5, "layers": layers, "activation": "tanh"}
-    description["encoder"] = data.encoder.to_dict()
-    (folder / "model.json").write_text(json.dumps(description))
-    return folder
+    return untrained_model(tmp_path / "model", data, hidden=9)
 
 
 @pytest.mark.parametrize("reader", READERS)

@@ -5,10 +5,13 @@ from __future__ import annotations
 import copy
 import io
 import json
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from shoal.data import Dataset
 
 COLUMNS: list[dict[str, Any]] = [
     {
@@ -86,4 +89,22 @@ def write(folder: Path, description: Any, weights: bytes) -> Path:
     text = description if isinstance(description, bytes) else json.dumps(description).encode()
     (folder / "model.json").write_bytes(text)
     (folder / "weights.npz").write_bytes(weights)
+    return folder
+
+
+def untrained_model(folder: Path, data: Dataset, *, hidden: int) -> Path:
+    """A new folder with a model of the table: three networks that nobody trained."""
+    layers = [data.inputs, hidden, 1]
+    size = sum(a * b + b for a, b in pairwise(layers))
+    weights = np.random.default_rng(5).normal(0, 0.5, (3, size)).astype(np.float32)
+    description = {
+        "format": 5,
+        "layers": layers,
+        "activation": "tanh",
+        "encoder": data.encoder.to_dict(),
+    }
+
+    folder.mkdir()
+    np.savez(folder / "weights.npz", weights=weights)
+    (folder / "model.json").write_text(json.dumps(description))
     return folder
