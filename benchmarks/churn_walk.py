@@ -108,13 +108,14 @@ def start_run(page: Page, steps: Steps, table: Path, budget: str) -> None:
         page.locator("input[type=file]").set_input_files(table)
         named = page.locator("[class*='st-key-finding-']").filter(has_text=f"'{ID}'").first
         expect(named).to_be_visible()
+        chrome.expect_done(page, PATIENCE)  # a click on what still moves goes astray
 
     with steps.step("ID left out, target and budget chosen, cost known"):
         named.get_by_role("button", name="Leave it out").click()
         expect(page.locator("[class*='st-key-finding-bad-']")).to_have_count(0)
         page.get_by_role("combobox", name="Target column").click()
         page.get_by_role("option", name=TARGET, exact=True).click()
-        page.get_by_role("radio", name=f"{budget.capitalize()}: {BUDGETS[budget].about}").click()
+        page.get_by_role("button", name=f"{budget.capitalize()}: {BUDGETS[budget].about}").click()
         chrome.expect_done(page, PATIENCE)
         expect(page.locator(".st-key-cost dl.tiles")).to_be_visible()
 
@@ -198,7 +199,9 @@ def use(page: Page, steps: Steps, table: Path) -> Path:
         rows.locator("input[type=file]").set_input_files(table)
         expect(rows).to_contain_text(f"{NEW_ROWS} rows")
         chrome.expect_done(page, PATIENCE)
-        rows.get_by_role("combobox").click()
+        keep = rows.get_by_role("combobox")
+        keep.scroll_into_view_if_needed()  # scrolling closes a list of options
+        keep.click()
         page.get_by_role("option", name=ID).click()
         page.keyboard.press("Escape")
         expect(rows.locator("table.grid thead")).to_contain_text(ID)

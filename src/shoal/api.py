@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -273,7 +273,7 @@ class SearchResult(Predicting, Shown):
         SettingsError
             For ``repeats`` out of range.
         """
-        return input_importances(self._champion_rows(), repeats=repeats, seed=seed)
+        return input_importances(self._champion_rows, repeats=repeats, seed=seed)
 
     def partial_dependence(
         self, column: str, *, lines: int = LINES, seed: int = 0
@@ -300,7 +300,7 @@ class SearchResult(Predicting, Shown):
         AnalysisError, ProblemError
             As `importance`, and for a column that is no input.
         """
-        return partial_dependence(self._champion_rows(), column, lines=lines, seed=seed)
+        return partial_dependence(self._champion_rows, column, lines=lines, seed=seed)
 
     def diagnostics(self) -> Diagnostics:
         """How the champion's networks together predict the test rows.
@@ -316,7 +316,7 @@ class SearchResult(Predicting, Shown):
         AnalysisError, ProblemError
             As `importance`.
         """
-        return diagnostics(self._champion_rows())
+        return diagnostics(self._champion_rows)
 
     def export(
         self, to: str | os.PathLike[str], *, force: bool = False, onnx: bool = False
@@ -354,6 +354,7 @@ class SearchResult(Predicting, Shown):
             folder: Path = export_run(store, self.run.id, to, force=force, onnx=onnx)
         return folder
 
+    @cached_property
     def _champion_rows(self) -> ChampionRows:
         champion, problem = self._solved()
         return champion_rows(problem, champion)

@@ -61,6 +61,13 @@ def test_a_search_prepares_its_table_once_more_only(
     again = shoal.load_run(1, tmp_path / "s.db").model
     assert again is not None
     assert found.model.description == again.description, "as it is recorded"
+
+    # Who asks what the model does has the table prepared once, however much is asked.
+    found.importance(repeats=2)
+    found.partial_dependence("plan")
+    found.diagnostics()
+    assert prepared == [1, 1, 1], "of the search, of load_run, and of the questions"
+
     rows = customers().drop(columns=["left", "paid"])
     assert np.array_equal(found.predict_proba(rows), again.predict_proba(rows))
 

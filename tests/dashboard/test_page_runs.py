@@ -188,8 +188,13 @@ def test_evaluations_are_filtered_and_sorted_by_genes(
     eventually(lambda: len(chrome.table_cells(page)) > 1)
     heads = page.get_by_test_id("stDataFrame").locator("thead th").all_text_contents()
     assert {"Topology", "Inertia weight"} <= set(heads)
-    shown = [float(cells[heads.index("Inertia weight")]) for cells in chrome.table_cells(page)]
+    cells = chrome.table_cells(page)
+    shown = [float(row[heads.index("Inertia weight")]) for row in cells]
     assert shown == pytest.approx(expected[: len(shown)], rel=1e-4)
+    places = {(e.task.genome.hash, e.task.repeat): e.task.individual + 1 for e in rows}
+    for row in cells:
+        name = row[heads.index("Genome")].split("genome=")[-1]
+        assert int(row[heads.index("Individual")]) == places[name, int(row[heads.index("Repeat")])]
 
     with page.expect_download() as taken:
         page.get_by_role("button", name="CSV", exact=True).click()
