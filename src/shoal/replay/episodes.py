@@ -23,9 +23,9 @@ from shoal.analysis.summary import load_champion
 from shoal.errors import ProblemError, ShoalError, SimulationError, StoreError
 from shoal.genome.genome import Genome
 from shoal.problems.base import Problem
-from shoal.replay.process import child_environment, load_problem
+from shoal.replay.process import ask_child, load_problem
 from shoal.store import Store, open_store
-from shoal.system.child import Child, Entry, Parent, answer, prints_dropped
+from shoal.system.child import Entry, Parent, answer, prints_dropped
 from shoal.system.process import lower_priority
 from shoal.tuning.champion import Champion
 
@@ -35,8 +35,6 @@ if TYPE_CHECKING:
 
 # The first steps of an episode that are kept.
 MOST_STEPS = 200
-# What a process may need to start on a busy machine, and for one episode in plain Python.
-_LIMIT_SECONDS = 120.0
 # As the page's that asks: somebody waits for it, once.
 _NICENESS = 5
 _one_at_a_time = threading.Lock()
@@ -98,29 +96,9 @@ def champion_episode(
     """
     if load_champion(store, store.run(run_id)) is None:
         return None
+    request = {"run": run_id, "number": number, "film": film}
     with _one_at_a_time:
-        return _ask(store, {"run": run_id, "number": number, "film": film})
-
-
-def _ask(store: Store, request: Mapping[str, Any]) -> Episode:
-    child = Child(Entry.EPISODE, request, child_environment(store.raw_url))
-    try:
-        if not child.has_ended(_LIMIT_SECONDS):
-            _log.warning("run %s: an episode took more than %.0f s", request["run"], _LIMIT_SECONDS)
-            raise StoreError(
-                f"The episode did not end within {_LIMIT_SECONDS:.0f} seconds.",
-                remedy="try again when the machine is less busy",
-            )
-
-        error = child.reason()
-        for values in child.new_answers():
-            if "episode" in values:
-                return Episode(**values["episode"])
-            error = values["error"]
-    finally:
-        child.close()
-
-    raise StoreError(f"There is no episode to show: {error}.", remedy="`shoal doctor`")
+        return Episode(**ask_child(store, Entry.EPISODE, request, "episode", what="episode"))
 
 
 def record_episode(

@@ -25,7 +25,7 @@ from shoal.problems.table import TableProblem, as_table
 from shoal.pso.engines import get_engine
 from shoal.pso.engines.base import Engine
 from shoal.pso.swarm import HeldOut
-from shoal.replay.process import MOST_SECONDS, NICENESS, ask_child, load_problem
+from shoal.replay.process import MOST_SECONDS, NICENESS, ask_child, load_problem, one_training
 from shoal.store import Store, open_store
 from shoal.store.genome_lookup import genome_name
 from shoal.system.child import Entry, Parent, answer, prints_dropped
@@ -178,7 +178,8 @@ def learning_curves(
     seconds = sum(evaluation.seconds for evaluation in chosen)
     repeats = [evaluation.task.repeat for evaluation in chosen]
     request = {"run": run_id, "genome": name, "repeats": repeats}
-    answered = ask_child(store, Entry.LEARNING_CURVES, request, seconds, "curves")
+    with one_training:
+        answered = ask_child(store, Entry.LEARNING_CURVES, request, "curves", seconds=seconds)
     return LearningCurves.from_dict(answered)
 
 

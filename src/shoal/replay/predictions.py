@@ -23,7 +23,7 @@ from shoal.errors import ShoalError, StoreError
 from shoal.problems.evaluation import Evaluation
 from shoal.problems.table import TableProblem, as_table
 from shoal.pso.engines import get_engine
-from shoal.replay.process import MOST_SECONDS, NICENESS, ask_child, load_problem
+from shoal.replay.process import MOST_SECONDS, NICENESS, ask_child, load_problem, one_training
 from shoal.replay.verify import recorded_evaluation, retrain
 from shoal.store import Store, open_store
 from shoal.system.child import Entry, Parent, answer
@@ -136,7 +136,10 @@ def predict_recorded(store: Store, run_id: int, genome: str, repeat: int) -> Pre
         )
 
     request = {"run": run_id, "genome": evaluation.task.genome.hash, "repeat": repeat}
-    answered = ask_child(store, Entry.PREDICTIONS, request, evaluation.seconds, "predictions")
+    with one_training:
+        answered = ask_child(
+            store, Entry.PREDICTIONS, request, "predictions", seconds=evaluation.seconds
+        )
     return Predictions.from_dict(answered)
 
 

@@ -22,7 +22,8 @@ NICENESS = 5
 _STARTING_SECONDS = 120.0
 # How many times slower than the recorded training it may be, on a machine that has other work.
 _SLOWER = 20
-_one_at_a_time = threading.Lock()
+# Trainings that are repeated for a look: one after the other, in this process.
+one_training = threading.Lock()
 _log = logging.getLogger(__name__)
 
 
@@ -32,11 +33,15 @@ def child_environment(store: str) -> dict[str, str]:
 
 
 def ask_child(
-    store: Store, entry: Entry, request: Mapping[str, Any], seconds: float, key: str
+    store: Store,
+    entry: Entry,
+    request: Mapping[str, Any],
+    key: str,
+    *,
+    seconds: float = 0.0,
+    what: str = "repeated training",
 ) -> Any:
-    """What a process answers that trains something again, once it has ended.
-
-    This process has one such process at a time; other threads wait for it.
+    """What a process of a page answers, once it has ended.
 
     Parameters
     ----------
@@ -44,10 +49,12 @@ def ask_child(
         Where the run is recorded.
     entry, request
         Of the process; the request names its ``run``.
-    seconds
-        What the recorded training took.
     key
         Of the answer. An answer without it has an ``error``.
+    seconds
+        What the recorded training took.
+    what
+        What it does, for messages.
 
     Raises
     ------
@@ -55,28 +62,24 @@ def ask_child(
         It does not end in time, or it ends with an error.
     """
     limit = _STARTING_SECONDS + _SLOWER * seconds
-    with _one_at_a_time:
-        child = Child(entry, request, child_environment(store.raw_url))
-        try:
-            if not child.has_ended(limit):
-                _log.warning("run %s: %s took more than %.0f s", request["run"], key, limit)
-                raise StoreError(
-                    f"The training did not end within {limit:.0f} seconds.",
-                    remedy="try again when the machine is less busy",
-                )
+    child = Child(entry, request, child_environment(store.raw_url))
+    try:
+        if not child.has_ended(limit):
+            _log.warning("run %s: the %s took more than %.0f s", request["run"], what, limit)
+            raise StoreError(
+                f"The {what} did not end within {limit:.0f} seconds.",
+                remedy="try again when the machine is less busy",
+            )
 
-            error = child.reason()
-            for values in child.new_answers():
-                if key in values:
-                    return values[key]
-                error = values["error"]
-        finally:
-            child.close()
+        error = child.reason()
+        for values in child.new_answers():
+            if key in values:
+                return values[key]
+            error = values["error"]
+    finally:
+        child.close()
 
-    raise StoreError(
-        f"The training could not be repeated: {error}.",
-        remedy="`shoal doctor`",
-    )
+    raise StoreError(f"The {what} failed: {error}.", remedy="`shoal doctor`")
 
 
 def load_problem(run_id: int) -> Problem:
