@@ -58,7 +58,8 @@ pictures: $(VENV)/dev.stamp  ## the pictures of docs/ anew, from real runs: make
 
 coverage: $(VENV)/dev.stamp  ## which lines the suite runs, processes included; slower than make test
 	@sh tests/install_services.sh
-	$(BIN)/python -m pytest -n 2 --dist worksteal --cov --cov-report=term --cov-report=xml
+	SHOAL_SOURCE=$(CURDIR)/src/shoal $(BIN)/python -m pytest -n 3 --dist worksteal --cov --cov-report=term \
+		--cov-report=xml
 
 dist: $(VENV)/release.stamp  ## the wheel and the archive of the source, in dist/, checked
 	rm -rf dist build

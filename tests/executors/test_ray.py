@@ -43,7 +43,7 @@ from shoal.pso.engines import get_engine
 from shoal.settings.search_settings import SearchSettings
 from shoal.store import Owner, RunView, open_store
 from support.locations import TESTS
-from support.processes import alive, descendants, eventually, last_json
+from support.processes import alive, descendants, eventually, last_json, uncounted
 from support.processes import shoal as command
 
 if (
@@ -347,12 +347,11 @@ if __name__ == "__main__":
 
 def test_a_ray_of_our_own_is_private_and_dies_with_us() -> None:
     path = os.pathsep.join([HERE, os.environ.get("PYTHONPATH", "")])
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
     with subprocess.Popen(
         [sys.executable, "-c", OWN],
         stdout=subprocess.PIPE,
         text=True,
-        env={**environment, "PYTHONPATH": path},
+        env={**uncounted("RAY_"), "PYTHONPATH": path},
     ) as process:
         assert process.stdout is not None
         said = json.loads(process.stdout.readline())

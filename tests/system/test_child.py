@@ -18,7 +18,7 @@ from shoal.system.child import Child, Entry, Parent, send, start, start_detached
 from shoal.system.forkserver import PRELOAD
 from shoal.system.process import end_process
 from support import child_entries as entries
-from support.processes import PATIENCE_SECONDS, alive, eventually
+from support.processes import PATIENCE_SECONDS, alive, eventually, uncounted
 
 
 @pytest.fixture(autouse=True)
@@ -54,7 +54,9 @@ def test_what_the_fork_server_loads_is_there(module: str) -> None:
 
 def test_loading_the_kit_loads_nothing_large() -> None:
     code = "import sys, shoal.system.child; print(*sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=uncounted()
+    )
     loaded = set(done.stdout.split())
     assert "shoal.system.child" in loaded
     large = {"numpy", "pandas", "numba", "sqlalchemy", "pydantic", "streamlit", "multiprocessing"}
