@@ -76,7 +76,7 @@ def environment(store: Path | str, home: Path | None = None) -> dict[str, str]:
 
 
 def uncounted(*prefixes: str) -> dict[str, str]:
-    """Ours, for a process that `make coverage` does not change: coverage.py loads modules of its own.
+    """Ours, for a process as it is outside of `make coverage`, which loads modules of its own.
 
     ``prefixes``: those of other variables that are left out.
     """
