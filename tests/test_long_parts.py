@@ -21,12 +21,25 @@ def collected(folder: Path, *options: str) -> tuple[int, str]:
     return done.returncode, done.stdout + done.stderr
 
 
-def test_every_slow_test_runs_in_one_part() -> None:
-    """That it is no more than one is seen at every collection, and tested below."""
-    parts = " or ".join(f'slow(part="{name}")' for name in long_parts.SLOW_PARTS)
-    code, output = collected(ROOT, "-m", f"slow and not ({parts})")
-    assert code == pytest.ExitCode.NO_TESTS_COLLECTED, output
-    assert "deselected" in output
+def lay_tests(folder: Path, text: str) -> None:
+    """A folder with tests, which are collected as ours are."""
+    (folder / "conftest.py").write_text((ROOT / "tests" / "conftest.py").read_text())
+    (folder / "test_it.py").write_text(f"import pytest\n{text}")
+
+
+def test_a_part_runs_its_tests_and_no_others(tmp_path: Path) -> None:
+    """That each slow test names one part is seen at every collection, and tested below."""
+    named = [
+        f'@pytest.mark.slow(part="{name}")\ndef test_{number}(): pass\n'
+        for number, name in enumerate(long_parts.SLOW_PARTS)
+    ]
+    lay_tests(tmp_path, "".join(named) + "def test_quick(): pass\n")
+
+    name = long_parts.SLOW_PARTS[3]
+    marks = long_parts.command(name, seed=0)
+    code, output = collected(tmp_path, *marks[3:5], "-o", f"pythonpath={ROOT / 'tests'}")
+    assert code == pytest.ExitCode.OK, output
+    assert re.findall(r"test_it\.py::(\w+)", output) == ["test_3"]
 
 
 @pytest.mark.parametrize(
@@ -40,8 +53,7 @@ def test_every_slow_test_runs_in_one_part() -> None:
 def test_a_slow_test_without_its_one_part_stops_the_suite(
     marks: str, said: str, tmp_path: Path
 ) -> None:
-    (tmp_path / "conftest.py").write_text((ROOT / "tests" / "conftest.py").read_text())
-    (tmp_path / "test_it.py").write_text(f"import pytest\n{marks}\ndef test_it(): pass\n")
+    lay_tests(tmp_path, f"{marks}\ndef test_it(): pass\n")
 
     options = ["-m", "not slow", "-o", f"pythonpath={ROOT / 'tests'}"]
     code, output = collected(tmp_path, *options)

@@ -14,7 +14,9 @@ import numpy as np
 import pytest
 
 from shoal import search
+from shoal.export.bundle import export_run
 from shoal.inference.standalone import TableError, predict
+from shoal.store import open_store
 from support.locations import TESTS
 from support.supervised_run import small_table
 
@@ -51,14 +53,20 @@ def two_runs(store: str, folder: Path) -> Runs:
     for run in (1, 2):
         search(small_table(), store=store, seed=run, **SHORT)
         exports[run] = folder / str(run)
-        assert export(store, run, exports[run]) == 0
+        export(store, run, exports[run])
         predictions[run] = predicted(exports[run])
 
     assert predictions[1] != predictions[2]
     return Runs(store, exports, predictions)
 
 
-def export(store: str, run: int, folder: Path, *options: str) -> int:
+def export(store: str, run: int, folder: Path) -> None:
+    """Export as `shoal export --force` does."""
+    with open_store(store) as opened:
+        export_run(opened, run, folder, force=True)
+
+
+def export_elsewhere(store: str, run: int, folder: Path, *options: str) -> int:
     """Export in a process of its own, and return its exit status."""
     command = [sys.executable, PROGRAM, store, str(run), str(folder), *options]
     return subprocess.run(command, check=False).returncode
@@ -74,7 +82,8 @@ def steps_of_export(runs: Runs, folder: Path, earlier: bool) -> int:
     folder.mkdir()
     if earlier:
         runs.lay(1, folder / "whole")
-    assert export(runs.store, 2, folder / "whole", "--steps", str(folder / "steps")) == 0
+    noted = ["--steps", str(folder / "steps")]
+    assert export_elsewhere(runs.store, 2, folder / "whole", *noted) == 0
     return int((folder / "steps").read_text())
 
 
@@ -87,7 +96,7 @@ def kill_and_export_again(runs: Runs, folder: Path, step: int, earlier: bool) ->
         runs.lay(1, target)
         allowed.append(runs.predictions[1])
 
-    assert export(runs.store, 2, target, "--die", str(step)) == -signal.SIGKILL
+    assert export_elsewhere(runs.store, 2, target, "--die", str(step)) == -signal.SIGKILL
 
     if not target.exists():
         assert not earlier
@@ -97,20 +106,18 @@ def kill_and_export_again(runs: Runs, folder: Path, step: int, earlier: bool) ->
         assert earlier
         with pytest.raises(TableError, match=r"model\.json is missing.*export the model again"):
             predicted(target)
-    assert export(runs.store, 2, target) == 0
+    export(runs.store, 2, target)
     assert predicted(target) == runs.predictions[2]
 
 
 def test_an_export_that_is_killed_half_way(tmp_path: Path) -> None:
     """Into a new folder, and over another export."""
     runs = two_runs(str(tmp_path / "shoal.db"), tmp_path)
+    steps = steps_of_export(runs, tmp_path / "steps", earlier=True)
 
-    for earlier in (False, True):
-        folder = tmp_path / f"over-another-{earlier}"
-        steps = steps_of_export(runs, folder, earlier)
-        # One while files are written, one while they are moved.
-        for step in (steps // 2, steps - 5):
-            kill_and_export_again(runs, folder / f"step-{step}", step, earlier)
+    # One while files are written, one while they are moved.
+    kill_and_export_again(runs, tmp_path / "new", steps // 2, earlier=False)
+    kill_and_export_again(runs, tmp_path / "over-another", steps - 5, earlier=True)
 
 
 @pytest.mark.slow(part="kills")
