@@ -163,8 +163,14 @@ class World:
             self.supervise()
 
     def lose(self) -> None:
-        """A server fails over to a copy that lags behind: the last evaluations are gone."""
+        """A server fails over to a copy that lags behind: the last evaluations are gone.
+
+        Not of a run that has ended meanwhile, while this process stood still: its end would be gone
+        as well, as it was recorded after them.
+        """
         self.losses += 1
+        if self.store.run(self.run_id).state == "finished":
+            return
         mine = t.evaluation.c.run_id == self.run_id
         newest = sa.select(t.evaluation.c.id).where(mine).order_by(t.evaluation.c.id.desc())
         lost = newest.limit(self.random.randint(1, 4))
