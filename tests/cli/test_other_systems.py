@@ -17,7 +17,17 @@ from shoal.store import Store, open_store
 from support import other_systems, processes
 from support.processes import PATIENCE_SECONDS, alive, descendants, eventually, last_json
 
-pytestmark = pytest.mark.parametrize("system", other_systems.SYSTEMS)
+EACH = pytest.mark.parametrize("system", other_systems.SYSTEMS)
+
+
+def mostly(system: str) -> pytest.MarkDecorator:
+    """On one of them, and on the others in the long form."""
+    others = [other for other in other_systems.SYSTEMS if other != system]
+    slow = pytest.mark.slow(part="results")
+    return pytest.mark.parametrize(
+        "system", [system, *(pytest.param(other, marks=slow) for other in others)]
+    )
+
 
 TINY = ["--population", "2", "--generations", "1", "--iterations", "10", "--repeats", "1"]
 ENDLESS = [*TINY, "--generations", "1000"]
@@ -80,6 +90,7 @@ def started(there: dict[str, str], *arguments: str | Path) -> Iterator[subproces
             process.kill()
 
 
+@mostly("macos")
 def test_a_search_has_the_result_that_it_has_here(
     there: dict[str, str], table: Path, tmp_path: Path
 ) -> None:
@@ -97,6 +108,7 @@ def test_a_search_has_the_result_that_it_has_here(
     shoal(there, "access", "add", "a@example.org", "--oidc")
 
 
+@mostly("windows")
 def test_a_search_is_interrupted_paused_resumed_and_stopped(
     there: dict[str, str], table: Path, store: Store
 ) -> None:
@@ -121,6 +133,7 @@ def test_a_search_is_interrupted_paused_resumed_and_stopped(
     assert store.run(1).state == "stopped"
 
 
+@mostly("windows")
 def test_nothing_outlives_a_command_or_a_supervisor_that_is_killed(
     there: dict[str, str], table: Path, store: Store
 ) -> None:
@@ -139,6 +152,7 @@ def test_nothing_outlives_a_command_or_a_supervisor_that_is_killed(
         eventually(lambda: not any(alive(pid) for pid in workers))
 
 
+@EACH
 def test_the_service_runs_until_it_is_asked_to_end(there: dict[str, str]) -> None:
     with started(there, "serve", "--no-dashboard") as process:
         assert process.stdout

@@ -218,6 +218,7 @@ def _title(pid: int) -> str:
         return ""
 
 
+@pytest.mark.slow(part="results")
 def test_a_node_that_dies_in_a_run_changes_nothing(
     cluster: Any,
     undisturbed: tuple[str | None, int],
@@ -297,6 +298,7 @@ def _drive_simulation(
         return store.run(1)
 
 
+@pytest.mark.slow(part="results")
 def test_a_users_simulation_gives_the_same_hash_on_ray(cluster: Any, tmp_path: Path) -> None:
     file = write(tmp_path / "inventory.py", PLAIN_SHOP)
 

@@ -24,8 +24,18 @@ FUNCTION = [
 ]
 
 
-@pytest.mark.parametrize("search", [POLICY, FUNCTION], ids=["policy", "function"])
-@pytest.mark.parametrize("workers", ["2", pytest.param("1", marks=pytest.mark.slow(part="kills"))])
+long_form = pytest.mark.slow(part="kills")
+
+
+@pytest.mark.parametrize(
+    ("search", "workers"),
+    [
+        pytest.param(FUNCTION, "2", id="function-2"),
+        pytest.param(FUNCTION, "1", id="function-1", marks=long_form),
+        pytest.param(POLICY, "2", id="policy-2", marks=long_form),
+        pytest.param(POLICY, "1", id="policy-1", marks=long_form),
+    ],
+)
 def test_a_killed_search_is_resumed_to_the_same_result(
     search: list[str], workers: str, tmp_path: Path
 ) -> None:

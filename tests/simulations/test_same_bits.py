@@ -61,6 +61,7 @@ for name in test_same_bits.BUNDLED:
 """
 
 
+@pytest.mark.slow(part="results")
 def test_older_instructions_give_the_same_scores(tmp_path) -> None:
     if not binding.get_host_cpu_features().get("avx2"):
         pytest.skip("this machine cannot run code for haswell")
