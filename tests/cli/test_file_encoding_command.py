@@ -51,7 +51,8 @@ def test_check_names_the_option_and_takes_it(tmp_path: Path) -> None:
 
 def test_a_search_of_a_file_in_another_encoding_is_that_of_its_utf8(tmp_path: Path) -> None:
     store = tmp_path / "shoal.db"
-    given = ["--target", "y", *TINY, "--json"]
+    (tmp_path / "short.toml").write_text("baselines = false\nfinalists = 0\n")
+    given = ["--target", "y", "--settings", str(tmp_path / "short.toml"), *TINY, "--json"]
     plain = last_json(shoal("run", str(table(tmp_path, "utf-8")), *given, store=store).stdout)
     named = last_json(
         shoal(

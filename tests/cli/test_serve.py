@@ -16,6 +16,7 @@ import sys
 import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Barrier
 
@@ -46,7 +47,18 @@ def store(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def service(store: Path) -> Iterator[subprocess.Popen[str]]:
-    process = start("serve", "--demo", "--port", "18501", store=store)
+    """With an endless search on one core."""
+    with open_store(store) as opened:
+        endless = SearchSettings(generations=1000, workers=1, finalists=0, baselines=False)
+        opened.add_run(load_dataset("concrete"), endless)
+    with served(store) as process:
+        yield process
+
+
+@contextmanager
+def served(store: Path, *options: str) -> Iterator[subprocess.Popen[str]]:
+    """A service, which is killed if it lives at the end."""
+    process = start("serve", "--port", "18501", *options, store=store)
     yield process
     if process.poll() is None:
         process.kill()
@@ -104,22 +116,20 @@ def _kill_the_supervisor(opened: Store) -> None:
     assert opened.supervisors()[0].pid != first.pid
 
 
-def test_killed_service_leaves_nobody_and_the_next_goes_on(
-    service: subprocess.Popen[str], store: Path
-) -> None:
-    _address(service)
-    with open_store(store) as opened:
-        eventually(lambda: opened.run(1).evaluations >= 1)
+def test_killed_service_leaves_nobody_and_the_next_goes_on(store: Path) -> None:
+    with open_store(store) as opened, served(store, "--demo") as service:
+        _address(service)
+        eventually(lambda: opened.runs() and opened.run(1).evaluations >= 1)
         processes = list(descendants(service.pid))
         service.kill()
         service.wait()
         eventually(lambda: not any(alive(pid) for pid in processes))
         before = opened.run(1).evaluations
-        again = start("serve", "--demo", "--port", "18501", store=store)
-        eventually(lambda: opened.run(1).evaluations > before)
-        assert len(opened.runs()) == 1, "the demo is started once"
-        again.terminate()
-        again.communicate(timeout=60)
+        with served(store, "--demo") as again:
+            eventually(lambda: opened.run(1).evaluations > before)
+            assert len(opened.runs()) == 1, "the demo is started once"
+            again.terminate()
+            again.communicate(timeout=60)
 
 
 def dashboards(service: subprocess.Popen[str]) -> list[int]:

@@ -98,7 +98,7 @@ def eventually(look: Callable[[], Any]) -> Any:
         if value := look():
             return value
         # Between two looks at what another process does; nothing depends on its length.
-        time.sleep(0.02)
+        time.sleep(0.05)
     raise AssertionError(f"did not happen within {PATIENCE_SECONDS:g} s")
 
 
