@@ -234,6 +234,38 @@ def test_a_header_below_many_lines_is_found(reader: type[PieceReader]) -> None:
     assert list(found) == ["a", "b"]
 
 
+# What is looked at, in a file of a few lines.
+SMALL = {
+    "_HEAD": 64,
+    "_SNIFFED_ROWS": 5,
+    "_TRIED_ROWS": 3,
+    "_SEARCHED_ROWS": 8,
+    "_BEGINNING_BYTES": 256,
+    "_BEGINNING_LINES": 10,
+}
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_a_comment_is_a_header_by_as_much_text_as_in_the_whole_file(
+    reader: type[PieceReader], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By so many characters below it; the beginning that is read has as many."""
+    for name, value in SMALL.items():
+        monkeypatch.setattr(standalone, name, value)
+    notes = ["# note"] * 4
+    rows = ["1.234,50", "# note", "€ 4,20", *notes, "# note note", "# nonote", *notes * 6]
+    data = "\n".join(["# notd", *notes * 7, *rows]).encode()
+    whole = outcome(lambda: parse_csv(decode(data)))
+    assert "row 2 ('# note') has 1 cell, the header 2" in whole
+    assert outcome(lambda: standalone.read_csv(io.BytesIO(data), reader(512))) == whole
+
+
+def test_the_mark_of_utf8_is_no_text_of_a_file_whose_encoding_is_named() -> None:
+    data = b"\xef\xbb\xbf" + TABLE
+    for encoding in (None, "utf-8", "utf-8-sig"):
+        assert decode(data, encoding) == TABLE.decode()
+
+
 TABLE = usual_file()
 HEADER, ROWS = TABLE.split(b"\n", 1)
 WRONG = {

@@ -33,7 +33,7 @@ from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Se
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from encodings.aliases import aliases
-from itertools import chain, islice, pairwise
+from itertools import chain, islice, pairwise, takewhile
 from pathlib import Path
 from typing import IO, Any, BinaryIO, ClassVar, Literal, NamedTuple
 
@@ -292,7 +292,7 @@ def _decode_as(data: bytes, encoding: str) -> str:
             remedy=_RECOGNISE,
         )
     try:
-        text = data.decode(encoding)
+        text = data.decode("utf-8-sig" if is_utf8 else encoding)
     except UnicodeDecodeError as error:
         raise _not_encoded_so(data, encoding, error) from None
 
@@ -1326,10 +1326,10 @@ def _examine_beginning(block: bytes, *, is_all: bool) -> tuple[Header, bytes]:
     ``is_all`` says whether the block is the whole file.
     """
     count = _BEGINNING_LINES
-    head = end = 0
+    below = end = 0
     rows: list[list[str]] = []
     # As many rows and characters as `parse_csv` looks at, some of which may take several lines.
-    while (len(rows) <= _SEARCHED_ROWS or head <= _HEAD) and end < len(block):
+    while (len(rows) <= _SEARCHED_ROWS or below <= _HEAD) and end < len(block):
         lines = block.split(b"\n", count)[:count]
         end = max(sum(len(line) + 1 for line in lines), block.find(b"\n", _BEGINNING_BYTES) + 1)
         # In another encoding, `decode` may find a text where UTF-8 has none.
@@ -1337,7 +1337,10 @@ def _examine_beginning(block: bytes, *, is_all: bool) -> tuple[Header, bytes]:
         try:
             text = decode(block[:end])
             is_part = not is_all or end < len(block)
-            if is_part and all(map(_is_above, _LINE.finditer(text))):
+            lines_above = takewhile(_is_above, _LINE.finditer(text))
+            # Characters below what may stand above a header; the last comment may be the header.
+            below = len(text) - sum(len(line[0]) for line in lines_above)
+            if is_part and not below:
                 raise UnusualFileError("its header comes late")
             layout = find_layout(text)
             beginning = text[layout.start :].lstrip("\ufeff")
@@ -1346,9 +1349,8 @@ def _examine_beginning(block: bytes, *, is_all: bool) -> tuple[Header, bytes]:
             )
         except TableError as error:
             raise UnusualFileError(str(error)) from None
-        head = len(text) - layout.start
         count *= 2
-    if (len(rows) <= _SEARCHED_ROWS or head <= _HEAD) and not is_all:
+    if (len(rows) <= _SEARCHED_ROWS or below <= _HEAD) and not is_all:
         raise UnusualFileError("its rows take too many lines")
     if _are_doubled(rows):
         raise UnusualFileError("its line ends are doubled")
