@@ -47,14 +47,8 @@ def result_hash(*chosen: str, store: Path | str, home: Path) -> str:
     return str(last_json(done.stdout)["result_hash"])
 
 
-@pytest.mark.parametrize(
-    "kind",
-    [
-        "objective",
-        pytest.param("loss", marks=pytest.mark.slow(part="kills")),
-        pytest.param("decoder", marks=pytest.mark.slow(part="kills")),
-    ],
-)
+@pytest.mark.slow(part="kills")
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_killed_search_is_resumed_to_the_same_result(kind: str, tmp_path: Path) -> None:
     undisturbed = result_hash(
         *KINDS[kind], "--workers", "1", store=tmp_path / "whole.db", home=tmp_path
