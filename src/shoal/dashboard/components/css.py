@@ -385,6 +385,11 @@ _TEMPLATE = """
     :is(.st-key-draft, .st-key-search, .st-key-row-fields) [data-testid="stColumn"] {
       flex: 1 1 calc(50% - .5rem); min-width: calc(50% - .5rem);
     }
+    /* A button stands below the sentence that it belongs to. */
+    :is([class*="st-key-finding-"], [class*="st-key-warning-"]) { flex-wrap: wrap; }
+    :is([class*="st-key-finding-"], [class*="st-key-warning-"]) > :nth-child(2) {
+      flex: 1 1 calc(100% - 3rem);
+    }
     /* The line in the bar shows the interval already. */
     table.bars :is(th, td):last-child { display: none; }
     table.scores { font-size: .82rem; }
