@@ -110,13 +110,10 @@ def _quiet() -> Iterator[None]:
     logger = logging.getLogger("mlflow")
     level = logger.level
     logger.setLevel(logging.ERROR)
-    bar = os.environ.get(_PROGRESS_BAR)
+    bar = os.environ.get(_PROGRESS_BAR, "true")  # as MLflow takes it where it is not set
     os.environ[_PROGRESS_BAR] = "false"
     try:
         yield
     finally:
         logger.setLevel(level)
-        if bar is None:
-            del os.environ[_PROGRESS_BAR]
-        else:
-            os.environ[_PROGRESS_BAR] = bar
+        os.environ[_PROGRESS_BAR] = bar
