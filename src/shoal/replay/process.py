@@ -1,4 +1,4 @@
-"""What the processes have in common that train a recorded training again."""
+"""What the processes have in common that compute one answer for a page."""
 
 from __future__ import annotations
 

@@ -103,7 +103,7 @@ def _check_is_kept(table: CanonicalTable) -> None:
 
 def _check_pieces(content: bytes) -> None:
     """Check that a large file is read piece by piece as it is as a whole."""
-    with _small_beginnings():
+    with small_beginnings():
         whole: Any = None
         for reader in (PieceReader(_PIECE_BYTES), ArrowReader(_PIECE_BYTES)):
             try:
@@ -118,7 +118,7 @@ def _check_pieces(content: bytes) -> None:
 
 def _check_named(content: bytes, encoding: str) -> None:
     """Check that a large file in an encoding that was named is read as it is as a whole."""
-    with _small_beginnings():
+    with small_beginnings():
         whole = _everything(
             lambda: standalone.parse_csv(standalone.decode(content, encoding)),
         )
@@ -131,7 +131,8 @@ def _check_named(content: bytes, encoding: str) -> None:
 
 
 @contextmanager
-def _small_beginnings() -> Iterator[None]:
+def small_beginnings() -> Iterator[None]:
+    """Files of a few lines are looked at as large ones are."""
     with mock.patch.multiple(standalone, **_SMALL):
         yield
 
