@@ -59,10 +59,12 @@ def service(store: Path) -> Iterator[subprocess.Popen[str]]:
 def served(store: Path, *options: str) -> Iterator[subprocess.Popen[str]]:
     """A service, which is killed if it lives at the end."""
     process = start("serve", "--port", "18501", *options, store=store)
-    yield process
-    if process.poll() is None:
-        process.kill()
-    process.communicate()
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
 
 
 def _address(service: subprocess.Popen[str]) -> str:

@@ -23,6 +23,26 @@ _STATES = {"finished": "FINISHED", "stopped": "FINISHED", "failed": "FAILED"}
 _PROGRESS_BAR = "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"
 
 
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without MLflow's log, warnings included, and its bars: a run has progress of its own."""
+    # It sets its level when it is imported.
+    import mlflow  # noqa: F401
+
+    logger = logging.getLogger("mlflow")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    bar = os.environ.get(_PROGRESS_BAR)
+    os.environ[_PROGRESS_BAR] = "false"
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+        del os.environ[_PROGRESS_BAR]
+        if bar is not None:
+            os.environ[_PROGRESS_BAR] = bar
+
+
 class MLflow(base.Tracker):
     """One run of MLflow for each search: metrics, settings and genome, the export, the model.
 
@@ -42,12 +62,9 @@ class MLflow(base.Tracker):
         self._client: Any = None
         self._id = ""
 
+    @_quiet()
     def begin(self, run: RunView) -> int:
         """Make a run, or find the one of before by its tag."""
-        with _quiet():
-            return self._begin(run)
-
-    def _begin(self, run: RunView) -> int:
         from mlflow import MlflowClient
 
         self._client = MlflowClient(tracking_uri=self._uri)
@@ -99,21 +116,3 @@ class MLflow(base.Tracker):
         digest = run.dataset_hash[:36]
         data = Dataset(run.name, digest, source_type="shoal", source=f"run {run.id}")
         self._client.log_inputs(self._id, datasets=[DatasetInput(data)])
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Without MLflow's log, warnings included, and its bars: a run has progress of its own."""
-    # It sets its level when it is imported.
-    import mlflow  # noqa: F401
-
-    logger = logging.getLogger("mlflow")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    bar = os.environ.get(_PROGRESS_BAR, "true")  # as MLflow takes it where it is not set
-    os.environ[_PROGRESS_BAR] = "false"
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
-        os.environ[_PROGRESS_BAR] = bar
